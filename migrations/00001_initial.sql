@@ -1,0 +1,273 @@
+-- +goose Up
+create schema if not exists attune;
+comment on schema attune is 'Sensors, events, rules and enforcements of the Attune platform.';
+
+create table attune.pack_archive (
+    digest  text        primary key check (digest ~ '^[0-9a-f]{64}$'),
+    content bytea       not null,
+    created timestamptz not null default now()
+);
+comment on table attune.pack_archive is 'Files of packs, as workers unpack them to run sensor code. One row per distinct content.';
+comment on column attune.pack_archive.digest is 'SHA-256 of content, in hex.';
+comment on column attune.pack_archive.content is 'A gzipped tar of the pack''s folder.';
+comment on column attune.pack_archive.created is 'When this content was first applied.';
+
+create table attune.pack (
+    id          bigint      generated always as identity primary key,
+    ref         text        not null unique check (ref ~ '^[a-z0-9_-]+$'),
+    label       text        not null,
+    description text        not null default '',
+    version     text        not null default '',
+    digest      text        not null references attune.pack_archive (digest),
+    created     timestamptz not null default now(),
+    updated     timestamptz not null default now()
+);
+comment on table attune.pack is 'A folder of triggers, sensors, rules and sensor code, applied together.';
+comment on column attune.pack.id is 'Internal key.';
+comment on column attune.pack.ref is 'Public key; the part before the first dot of the refs of everything in the pack.';
+comment on column attune.pack.label is 'Name for people.';
+comment on column attune.pack.description is 'What the pack is for.';
+comment on column attune.pack.version is 'Version that the author gave it, free text.';
+comment on column attune.pack.digest is 'Content of the folder when it was last applied.';
+comment on column attune.pack.created is 'When the pack was first applied.';
+comment on column attune.pack.updated is 'When an apply last changed the pack.';
+
+create table attune.trigger (
+    id           bigint      generated always as identity primary key,
+    ref          text        not null unique check (ref ~ '^[a-z0-9_-]+\.[a-z0-9_.-]+$'),
+    pack         bigint      not null references attune.pack (id) on delete cascade,
+    label        text        not null,
+    description  text        not null default '',
+    enabled      boolean     not null default true,
+    param_schema jsonb,
+    out_schema   jsonb,
+    ruleset      bigint      not null default 0,
+    created      timestamptz not null default now(),
+    updated      timestamptz not null default now()
+);
+comment on table attune.trigger is 'A named kind of event.';
+comment on column attune.trigger.id is 'Internal key.';
+comment on column attune.trigger.ref is 'Public key, pack.name.';
+comment on column attune.trigger.pack is 'The pack that defines it.';
+comment on column attune.trigger.label is 'Name for people.';
+comment on column attune.trigger.description is 'What happened when this event occurs.';
+comment on column attune.trigger.enabled is 'False: its sensors do not run and nothing can be emitted for it.';
+comment on column attune.trigger.param_schema is 'JSON Schema that the config of every sensor of this trigger satisfies; null: any.';
+comment on column attune.trigger.out_schema is 'JSON Schema of the payload; null: any payload.';
+comment on column attune.trigger.ruleset is 'Counts the changes of the rules of this trigger, so that a worker knows when what it compiled is out of date.';
+comment on column attune.trigger.created is 'When the trigger was first applied.';
+comment on column attune.trigger.updated is 'When an apply last changed the trigger.';
+
+create table attune.sensor (
+    id                   bigint      generated always as identity primary key,
+    ref                  text        not null unique check (ref ~ '^[a-z0-9_-]+\.[a-z0-9_.-]+$'),
+    pack                 bigint      not null references attune.pack (id) on delete cascade,
+    label                text        not null,
+    description          text        not null default '',
+    entrypoint           text        not null default '',
+    runtime_ref          text        not null,
+    trigger              bigint      not null references attune.trigger (id),
+    trigger_ref          text        not null,
+    enabled              boolean     not null default true,
+    param_schema         jsonb,
+    config               jsonb       not null default '{}',
+    poll_interval        interval    check (poll_interval > interval '0'),
+    timeout              interval    check (timeout > interval '0'),
+    max_restart_attempts integer     check (max_restart_attempts > 0),
+    restart_on_error     boolean,
+    version              bigint      not null default 1,
+    created              timestamptz not null default now(),
+    updated              timestamptz not null default now()
+);
+create index sensor_pack on attune.sensor (pack);
+create index sensor_trigger on attune.sensor (trigger);
+comment on table attune.sensor is 'What watches for a trigger: code in a runtime, or a built-in.';
+comment on column attune.sensor.id is 'Internal key.';
+comment on column attune.sensor.ref is 'Public key, pack.name; its workflow is sensor:<ref>.';
+comment on column attune.sensor.pack is 'The pack that defines it.';
+comment on column attune.sensor.label is 'Name for people.';
+comment on column attune.sensor.description is 'What it watches.';
+comment on column attune.sensor.entrypoint is 'File that the runtime runs, relative to the pack''s folder.';
+comment on column attune.sensor.runtime_ref is 'What runs it: core.python3, core.nodejs, core.exec.';
+comment on column attune.sensor.trigger is 'The trigger that its events are of.';
+comment on column attune.sensor.trigger_ref is 'Ref of that trigger.';
+comment on column attune.sensor.enabled is 'What the pack''s file says; an operator''s stop is in sensor_state.stopped.';
+comment on column attune.sensor.param_schema is 'JSON Schema of config; null: any.';
+comment on column attune.sensor.config is 'Parameters of the sensor''s code. Secrets are references, never values.';
+comment on column attune.sensor.poll_interval is 'Time between polls; null: the worker''s default.';
+comment on column attune.sensor.timeout is 'Longest duration of a poll; null: the worker''s default.';
+comment on column attune.sensor.max_restart_attempts is 'Consecutive failures after which it is failed; null: the worker''s default.';
+comment on column attune.sensor.restart_on_error is 'False: the first failure is final; null: the worker''s default.';
+comment on column attune.sensor.version is 'Grows with every change of the definition or of the pack''s code.';
+comment on column attune.sensor.created is 'When the sensor was first applied.';
+comment on column attune.sensor.updated is 'When an apply last changed the sensor.';
+
+create table attune.sensor_state (
+    sensor_ref    text        primary key,
+    committed_seq bigint      not null default 0,
+    cursor        jsonb,
+    stopped       boolean     not null default false,
+    updated       timestamptz not null default now()
+);
+comment on table attune.sensor_state is 'Where a sensor got to. Kept by ref, so that a sensor that is removed and applied again goes on where it was.';
+comment on column attune.sensor_state.sensor_ref is 'Ref of the sensor.';
+comment on column attune.sensor_state.committed_seq is 'Sequence number of the last change of the cursor: a batch whose events are rows, a poll that moved only the cursor, or an operator''s edit.';
+comment on column attune.sensor_state.cursor is 'What the next poll starts from, owned by the sensor''s code; null: from the beginning.';
+comment on column attune.sensor_state.stopped is 'True: an operator stopped the sensor, and it stays so until started again.';
+comment on column attune.sensor_state.updated is 'When this row last changed.';
+
+create table attune.rule (
+    id            bigint      generated always as identity primary key,
+    ref           text        not null unique check (ref ~ '^[a-z0-9_-]+\.[a-z0-9_.-]+$'),
+    pack          bigint      not null references attune.pack (id) on delete cascade,
+    label         text        not null,
+    description   text        not null default '',
+    trigger       bigint      not null references attune.trigger (id),
+    trigger_ref   text        not null,
+    condition     text        not null default 'all' check (condition in ('all', 'any')),
+    conditions    jsonb       not null default '[]',
+    action_ref    text        not null,
+    action_params jsonb       not null default '{}',
+    enabled       boolean     not null default true,
+    ruleset       bigint      not null default 0,
+    created       timestamptz not null default now(),
+    updated       timestamptz not null default now()
+);
+create index rule_pack on attune.rule (pack);
+create index rule_trigger on attune.rule (trigger);
+comment on table attune.rule is 'Trigger + condition + action: which events matter and what is to be done.';
+comment on column attune.rule.id is 'Internal key.';
+comment on column attune.rule.ref is 'Public key, pack.name.';
+comment on column attune.rule.pack is 'The pack that defines it.';
+comment on column attune.rule.label is 'Name for people.';
+comment on column attune.rule.description is 'Why the rule is there.';
+comment on column attune.rule.trigger is 'The trigger whose events it looks at.';
+comment on column attune.rule.trigger_ref is 'Ref of that trigger.';
+comment on column attune.rule.condition is 'Whether all or any of the conditions must hold.';
+comment on column attune.rule.conditions is 'List of clauses; empty: every event matches.';
+comment on column attune.rule.action_ref is 'The action that an enforcement orders.';
+comment on column attune.rule.action_params is 'Parameters of that action.';
+comment on column attune.rule.enabled is 'False: matches nothing.';
+comment on column attune.rule.ruleset is 'The trigger''s ruleset when this rule last changed.';
+comment on column attune.rule.created is 'When the rule was first applied.';
+comment on column attune.rule.updated is 'When an apply last changed the rule.';
+
+create table attune.poll_batch (
+    id          bigint      generated always as identity primary key,
+    sensor      bigint,
+    sensor_ref  text,
+    trigger_ref text        not null,
+    seq         bigint      not null default 0,
+    status      text        not null default 'stored' check (status in ('stored', 'generated', 'matched', 'done')),
+    count       integer     not null check (count > 0),
+    payloads    bytea[],
+    config      jsonb       not null,
+    cursor      jsonb,
+    dedupe_key  text        unique,
+    ruleset     bigint,
+    created     timestamptz not null default now(),
+    generated   timestamptz,
+    matched     timestamptz,
+    done        timestamptz,
+    unique (sensor_ref, seq)
+);
+create index poll_batch_unfinished on attune.poll_batch (sensor_ref, seq) where status <> 'done';
+comment on table attune.poll_batch is 'What one poll brought back, stored before anything else happens to it.';
+comment on column attune.poll_batch.id is 'Internal key.';
+comment on column attune.poll_batch.sensor is 'The sensor that was polled, which may be gone since; null: a system event.';
+comment on column attune.poll_batch.sensor_ref is 'Ref of that sensor; null: a system event.';
+comment on column attune.poll_batch.trigger_ref is 'Ref of the trigger that the events are of.';
+comment on column attune.poll_batch.seq is 'Number of the batch among those of the sensor; 0 for system events.';
+comment on column attune.poll_batch.status is 'stored: payloads wait; generated: event rows exist; matched: enforcement rows exist; done: all of them confirmed by the broker.';
+comment on column attune.poll_batch.count is 'How many payloads the poll brought.';
+comment on column attune.poll_batch.payloads is 'The payloads as the sensor wrote them, raw bytes in poll order; null once they are rows.';
+comment on column attune.poll_batch.config is 'Snapshot of trigger and sensor at the time of the poll; becomes event.config.';
+comment on column attune.poll_batch.cursor is 'The sensor''s cursor once this batch is committed; null: it stays as it is.';
+comment on column attune.poll_batch.dedupe_key is 'Makes storing a system event repeatable; null: none.';
+comment on column attune.poll_batch.ruleset is 'The trigger''s ruleset that the events were matched against.';
+comment on column attune.poll_batch.created is 'When the poll was stored.';
+comment on column attune.poll_batch.generated is 'When its event rows were committed.';
+comment on column attune.poll_batch.matched is 'When its enforcement rows were committed.';
+comment on column attune.poll_batch.done is 'When the broker had confirmed the last of its messages.';
+
+create table attune.event (
+    id          bigint      generated always as identity primary key,
+    batch       bigint      not null references attune.poll_batch (id),
+    position    integer     not null,
+    trigger     bigint,
+    trigger_ref text        not null,
+    source      bigint,
+    source_ref  text,
+    config      jsonb       not null,
+    payload     jsonb       not null,
+    created     timestamptz not null default now(),
+    unique (batch, position)
+);
+create index event_trigger_ref on attune.event (trigger_ref, id);
+create index event_source_ref on attune.event (source_ref, id);
+comment on table attune.event is 'One occurrence of a trigger.';
+comment on column attune.event.id is 'Internal and public key; grows in poll order within a sensor.';
+comment on column attune.event.batch is 'The batch that brought it.';
+comment on column attune.event.position is 'Its place in the batch, from 0: a payload has at most one event.';
+comment on column attune.event.trigger is 'What kind of event it is, a row that may be gone since; null: it was gone when the event was written.';
+comment on column attune.event.trigger_ref is 'Ref of that trigger.';
+comment on column attune.event.source is 'The sensor that saw it, which may be gone since; null: a system event.';
+comment on column attune.event.source_ref is 'Ref of that sensor; null: a system event.';
+comment on column attune.event.config is 'Snapshot of trigger and sensor when it was seen.';
+comment on column attune.event.payload is 'What was seen; valid against the trigger''s out_schema.';
+comment on column attune.event.created is 'When the row was written.';
+
+create table attune.rejected_event (
+    id          bigint      generated always as identity primary key,
+    batch       bigint      not null references attune.poll_batch (id),
+    position    integer     not null,
+    trigger_ref text        not null,
+    source_ref  text,
+    raw         bytea       not null,
+    reason      text        not null,
+    created     timestamptz not null default now(),
+    unique (batch, position)
+);
+create index rejected_event_source_ref on attune.rejected_event (source_ref, id);
+comment on table attune.rejected_event is 'A payload that could not become an event.';
+comment on column attune.rejected_event.id is 'Internal key.';
+comment on column attune.rejected_event.batch is 'The batch that brought it.';
+comment on column attune.rejected_event.position is 'Its place in the batch, from 0.';
+comment on column attune.rejected_event.trigger_ref is 'Ref of the trigger that it was meant for.';
+comment on column attune.rejected_event.source_ref is 'Ref of the sensor that yielded it; null: a system event.';
+comment on column attune.rejected_event.raw is 'The payload, byte for byte.';
+comment on column attune.rejected_event.reason is 'What is wrong with it.';
+comment on column attune.rejected_event.created is 'When it was refused.';
+
+create table attune.enforcement (
+    id          bigint      generated always as identity primary key,
+    rule        bigint      not null,
+    rule_ref    text        not null,
+    trigger_ref text        not null,
+    config      jsonb       not null,
+    event       bigint      not null references attune.event (id),
+    status      text        not null default 'created' check (status in ('created', 'processed', 'disabled')),
+    payload     jsonb       not null,
+    condition   text        not null check (condition in ('all', 'any')),
+    conditions  jsonb       not null,
+    created     timestamptz not null default now(),
+    resolved_at timestamptz,
+    unique (event, rule_ref)
+);
+create index enforcement_rule_ref on attune.enforcement (rule_ref, id);
+comment on table attune.enforcement is 'One rule matched by one event: the order to act.';
+comment on column attune.enforcement.id is 'Internal and public key.';
+comment on column attune.enforcement.rule is 'The rule that matched, which may be gone since.';
+comment on column attune.enforcement.rule_ref is 'Ref of that rule.';
+comment on column attune.enforcement.trigger_ref is 'Ref of the event''s trigger.';
+comment on column attune.enforcement.config is 'The rule''s action and its parameters, as they were at the match.';
+comment on column attune.enforcement.event is 'The event that matched.';
+comment on column attune.enforcement.status is 'created: ordered; processed, disabled: set by who acts on it.';
+comment on column attune.enforcement.payload is 'The event''s payload.';
+comment on column attune.enforcement.condition is 'The rule''s condition at the match.';
+comment on column attune.enforcement.conditions is 'The rule''s conditions at the match.';
+comment on column attune.enforcement.created is 'When the row was written.';
+comment on column attune.enforcement.resolved_at is 'When who acts on it was done; null: not yet.';
+
+-- +goose Down
+drop schema attune cascade;
