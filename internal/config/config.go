@@ -1,0 +1,105 @@
+// Package config reads the settings of the project's programs: defaults, then a YAML file, then the environment, where
+// `sensor.poll_interval` is ATTUNE__SENSOR__POLL_INTERVAL. Every problem is reported at once, by key, value and remedy.
+package config
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/contrib/envconfig"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// The roles that a worker can have.
+const (
+	RoleWorkflows  = "workflows"
+	RoleActivities = "activities"
+)
+
+// Config is the result of Load: every key has a value that passed its checks.
+type Config struct {
+	Database     Database
+	MessageQueue MessageQueue
+	Temporal     Temporal
+	Sensor       Sensor
+	Worker       Worker
+	Runtime      Runtime
+	Ops          Ops
+	Log          Log
+}
+
+// Database says how to reach PostgreSQL.
+type Database struct {
+	URL            string // secret: it may hold a password
+	MaxConnections int    // of this process
+}
+
+// MessageQueue says how to reach RabbitMQ and what to publish to.
+type MessageQueue struct {
+	URL               string // secret: it may hold a password
+	Exchange          string
+	DeclareQueues     bool
+	EventsQueue       string
+	EnforcementsQueue string
+	ConfirmTimeout    time.Duration // the broker's time to confirm a message
+	Channels          int           // that publish at the same time
+}
+
+// Temporal says how to reach Temporal and where its tasks wait.
+type Temporal struct {
+	Address   string // host:port
+	Namespace string
+	TaskQueue string
+
+	profile envconfig.ClientConfigProfile // what TEMPORAL_* and Temporal's own file say of TLS, API key and headers
+}
+
+// Sensor holds what sensors run by when their own file does not say.
+type Sensor struct {
+	PollInterval         time.Duration
+	MaxConcurrentSensors int
+	SensorTimeout        time.Duration // of one poll
+	RestartOnError       bool
+	MaxRestartAttempts   int           // consecutive failures that make a sensor failed
+	RestartBackoff       time.Duration // before the second attempt; doubles with each further one
+	MaxRestartBackoff    time.Duration
+	ManagerInterval      time.Duration // between two comparisons of definitions with what runs
+}
+
+// Worker says what one worker process does.
+type Worker struct {
+	Roles              []string
+	ShutdownTimeout    time.Duration
+	MaxConcurrentPolls int
+	CacheDir           string // unpacked packs
+}
+
+// Runtime says which interpreters run sensor code.
+type Runtime struct {
+	Python string // a command on Path, or a path
+	Node   string // a command on Path, or a path
+	Path   string // PATH of sensor code
+}
+
+// Ops says where health and metrics are served.
+type Ops struct {
+	Address string // host:port; empty: nowhere
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // auto, json or console
+}
+
+// SensorSettings returns what sensors run by when their own file does not say.
+func (c Config) SensorSettings() sensor.Settings {
+	return sensor.Settings{
+		PollInterval:       c.Sensor.PollInterval,
+		Timeout:            c.Sensor.SensorTimeout,
+		MaxRestartAttempts: c.Sensor.MaxRestartAttempts,
+		RestartOnError:     c.Sensor.RestartOnError,
+		RestartBackoff:     c.Sensor.RestartBackoff,
+		MaxRestartBackoff:  c.Sensor.MaxRestartBackoff,
+	}
+}

@@ -1,0 +1,118 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/attribute"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/opentelemetry"
+)
+
+// Metrics are the figures of this process, kept on a registry of their own.
+type Metrics struct {
+	registry *prometheus.Registry
+	provider *sdkmetric.MeterProvider
+	meter    metric.Meter
+
+	steps        metric.Float64Histogram
+	events       metric.Int64Counter
+	enforcements metric.Int64Counter
+	rejected     metric.Int64Counter
+	published    metric.Int64Counter
+}
+
+// NewMetrics returns the metrics of a process: ours, those of Go and of the process.
+func NewMetrics() (*Metrics, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	exporter, err := otelprometheus.New(
+		otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
+	if err != nil {
+		return nil, fmt.Errorf("exporting metrics to Prometheus: %w", err)
+	}
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithView(durations()))
+	m := &Metrics{registry: registry, provider: provider, meter: provider.Meter("attune")}
+	if err := m.createInstruments(); err != nil {
+		return nil, fmt.Errorf("creating metrics: %w", err)
+	}
+	return m, nil
+}
+
+// durations gives every duration, Temporal's too, buckets from 1 ms to 300 s.
+func durations() sdkmetric.View {
+	return sdkmetric.NewView(
+		sdkmetric.Instrument{Kind: sdkmetric.InstrumentKindHistogram, Unit: "s"},
+		sdkmetric.Stream{Aggregation: sdkmetric.AggregationExplicitBucketHistogram{
+			Boundaries: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
+		}},
+	)
+}
+
+func (m *Metrics) createInstruments() error {
+	var errs [5]error
+	m.steps, errs[0] = m.meter.Float64Histogram("attune_step_duration", metric.WithUnit("s"),
+		metric.WithDescription("Duration of the steps of a sensor's cycle."))
+	m.events, errs[1] = m.meter.Int64Counter("attune_events",
+		metric.WithDescription("Events written."))
+	m.enforcements, errs[2] = m.meter.Int64Counter("attune_enforcements",
+		metric.WithDescription("Enforcements written."))
+	m.rejected, errs[3] = m.meter.Int64Counter("attune_rejected_payloads",
+		metric.WithDescription("Payloads that could not become events."))
+	m.published, errs[4] = m.meter.Int64Counter("attune_published_messages",
+		metric.WithDescription("Messages handed to the broker, by what came of them."))
+	return errors.Join(errs[:]...)
+}
+
+// Registry holds all metrics, for /metrics.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// TemporalHandler returns what makes Temporal's SDK keep its own metrics here.
+func (m *Metrics) TemporalHandler() client.MetricsHandler {
+	return opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
+		Meter:                m.provider.Meter("temporal-sdk-go"),
+		UseMonotonicCounters: true,
+		OnError:              func(error) {}, // a metric is not worth a panic
+	})
+}
+
+// Step records one run of a step: poll, generate or match. Outcomes are ok, empty, sensor_error and error.
+func (m *Metrics) Step(step, outcome string, d time.Duration) {
+	m.steps.Record(context.Background(), d.Seconds(),
+		metric.WithAttributes(attribute.String("step", step), attribute.String("outcome", outcome)))
+}
+
+// Events counts n event rows of a trigger.
+func (m *Metrics) Events(trigger string, n int) { count(m.events, "trigger", trigger, n) }
+
+// Enforcements counts n enforcement rows of a trigger.
+func (m *Metrics) Enforcements(trigger string, n int) { count(m.enforcements, "trigger", trigger, n) }
+
+// Rejected counts n payloads of a trigger that could not become events.
+func (m *Metrics) Rejected(trigger string, n int) { count(m.rejected, "trigger", trigger, n) }
+
+// Published counts n messages by what came of them, such as confirmed or failed.
+func (m *Metrics) Published(outcome string, n int) { count(m.published, "outcome", outcome, n) }
+
+func count(c metric.Int64Counter, label, value string, n int) {
+	c.Add(context.Background(), int64(n), metric.WithAttributes(attribute.String(label, value)))
+}
+
+// ObserveSensors makes attune_sensors show how many sensors are in each state, as count returns it.
+func (m *Metrics) ObserveSensors(count func(context.Context) (map[string]int64, error)) error {
+	census := &census{count: count, now: time.Now}
+	gauge, err := m.meter.Int64ObservableGauge("attune_sensors",
+		metric.WithDescription("Sensors by state."), metric.WithInt64Callback(census.observe))
+	_ = gauge // observed by its callback only
+	if err != nil {
+		return fmt.Errorf("creating metric attune_sensors: %w", err)
+	}
+	return nil
+}
