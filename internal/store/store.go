@@ -1,0 +1,138 @@
+// Package store keeps packs, sensors, rules and all that comes of them in PostgreSQL, schema attune. Every public
+// method owns its transaction, and every one that writes can be repeated: the second time finds what the first wrote.
+//
+// Locks are taken in one order everywhere: the sensor's sensor_state row, then the poll_batch row.
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+const defaultMaxConnections = 10
+
+// beginWrite ends a transaction whose client has vanished, so that its row locks cannot hold a sensor up for longer
+// than a minute. It is a setting of the transaction, not of the session, and so passes through connection poolers.
+const beginWrite = "begin; set local idle_in_transaction_session_timeout = '60s'"
+
+// Config says which database to use.
+type Config struct {
+	URL            string // postgres://user:password@host:port/name
+	MaxConnections int    // 0: 10
+}
+
+// Store is a pool of connections to one database. It is safe for concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// New connects to the database. It does not look at the schema: see CheckSchema.
+func New(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.MaxConnections < 0 {
+		return nil, fmt.Errorf("database.max_connections is %d: use at least 1", cfg.MaxConnections)
+	}
+	poolConfig, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, badURL(err)
+	}
+	poolConfig.MaxConns = int32(cmp.Or(cfg.MaxConnections, defaultMaxConnections))
+	poolConfig.AfterConnect = registerTypes
+	if _, ok := poolConfig.ConnConfig.RuntimeParams["application_name"]; !ok {
+		poolConfig.ConnConfig.RuntimeParams["application_name"] = "attune-sensors"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	s := &Store{pool: pool}
+	if err := s.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close waits for connections in use and closes all.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("reaching the database: %w", err)
+	}
+	return nil
+}
+
+// inTx runs f in one transaction and commits it unless f fails.
+func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: beginWrite}, f)
+}
+
+// inSnapshot runs f, which only reads, on the state of the database at one moment.
+func (s *Store) inSnapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
+}
+
+// badURL says what is wrong with a database URL without quoting any part of it: it may hold a password.
+func badURL(err error) error {
+	reason := "write postgres://user:password@host:port/name"
+	if urlErr := new(url.Error); errors.As(err, &urlErr) {
+		return fmt.Errorf("database.url cannot be parsed: %s", reason)
+	}
+	return fmt.Errorf("database.url cannot be parsed: %s", reason)
+}
+
+// registerTypes makes a new connection return times in UTC and JSON byte for byte.
+func registerTypes(_ context.Context, conn *pgx.Conn) error {
+	types := conn.TypeMap()
+	types.RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	types.RegisterType(&pgtype.Type{
+		Name: "jsonb", OID: pgtype.JSONBOID, Codec: &pgtype.JSONBCodec{Marshal: json.Marshal, Unmarshal: unmarshal},
+	})
+	return nil
+}
+
+// unmarshal spares a json.RawMessage the check that PostgreSQL's own JSON is valid.
+func unmarshal(data []byte, v any) error {
+	if raw, ok := v.(*json.RawMessage); ok {
+		*raw = bytes.Clone(data)
+		return nil
+	}
+	return json.Unmarshal(data, v)
+}
+
+// refusal returns why PostgreSQL does not take a value: SQLSTATE class 22, data exception, or 54, a limit exceeded.
+func refusal(err error) (reason string, ok bool) {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || !strings.HasPrefix(pgErr.Code, "22") && !strings.HasPrefix(pgErr.Code, "54") {
+		return "", false
+	}
+	if pgErr.Detail == "" {
+		return pgErr.Message, true
+	}
+	return pgErr.Message + ": " + pgErr.Detail, true
+}
+
+// notFound turns the absence of a row into sensor.ErrNotFound.
+func notFound(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return sensor.ErrNotFound
+	}
+	return err
+}
