@@ -1,2 +1,2 @@
 bin/temporal-dev: $(wildcard internal/devserver/*)
-	cd internal/devserver && go build -trimpath -ldflags='-s -w' -o ../../$@ .
+	cd internal/devserver && go build -ldflags='-s -w' -o ../../$@ .

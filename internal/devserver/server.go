@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/temporalio/ui-server/v2/server"
+	uiconfig "github.com/temporalio/ui-server/v2/server/config"
+	"github.com/temporalio/ui-server/v2/server/server_options"
+	"go.temporal.io/server/common/cluster"
+	"go.temporal.io/server/common/config"
+	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/membership/static"
+	"go.temporal.io/server/common/metrics"
+	"go.temporal.io/server/common/primitives"
+	"go.temporal.io/server/common/testing/freeport"
+	"go.temporal.io/server/temporal"
+)
+
+const clusterName = "active"
+
+func newServer(s settings) (temporal.Server, error) {
+	store := sqliteStore(s.database)
+	if err := prepareStore(store, s.namespaces); err != nil {
+		return nil, err
+	}
+	frontend := net.JoinHostPort(s.ip, strconv.Itoa(s.port))
+	cfg := &config.Config{
+		Global: config.Global{
+			Metrics: &metrics.Config{Prometheus: &metrics.PrometheusConfig{
+				ListenAddress: net.JoinHostPort(s.ip, strconv.Itoa(s.metricsPort)),
+				HandlerPath:   "/metrics",
+			}},
+		},
+		Persistence: config.Persistence{
+			DefaultStore:     "store",
+			VisibilityStore:  "store",
+			NumHistoryShards: 1,
+			DataStores:       map[string]config.DataStore{"store": {SQL: store}},
+		},
+		ClusterMetadata: &cluster.Config{
+			FailoverVersionIncrement: 10,
+			MasterClusterName:        clusterName,
+			CurrentClusterName:       clusterName,
+			ClusterInformation: map[string]cluster.ClusterInformation{
+				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: frontend},
+			},
+		},
+		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
+		Archival: config.Archival{
+			History:    config.HistoryArchival{State: "disabled"},
+			Visibility: config.VisibilityArchival{State: "disabled"},
+		},
+		NamespaceDefaults: config.NamespaceDefaults{Archival: config.ArchivalNamespaceDefaults{
+			History:    config.HistoryArchivalNamespaceDefaults{State: "disabled"},
+			Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
+		}},
+		PublicClient: config.PublicClient{HostPort: frontend},
+		Services:     map[string]config.Service{},
+	}
+	hosts := map[primitives.ServiceName]static.Hosts{}
+	for service, port := range map[primitives.ServiceName]int{
+		primitives.FrontendService: s.port,
+		primitives.HistoryService:  freeport.MustGetFreePort(),
+		primitives.MatchingService: freeport.MustGetFreePort(),
+		primitives.WorkerService:   freeport.MustGetFreePort(),
+	} {
+		cfg.Services[string(service)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: s.ip}}
+		hosts[service] = static.SingleLocalHost(net.JoinHostPort(s.ip, strconv.Itoa(port)))
+	}
+	instance, err := temporal.NewServer(
+		temporal.WithConfig(cfg),
+		temporal.ForServices(temporal.DefaultServices),
+		temporal.WithStaticHosts(hosts),
+		temporal.WithDynamicConfigClient(dynamicConfigClient(s.dynamicConfig)),
+		temporal.WithLogger(log.NewZapLogger(log.BuildZapLogger(log.Config{Stdout: true, Level: "warn"}))),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the Temporal server: %w", err)
+	}
+	return instance, nil
+}
+
+func newUI(s settings) *server.Server {
+	return server.NewServer(server_options.WithConfigProvider(&uiconfig.Config{
+		TemporalGRPCAddress: net.JoinHostPort(s.ip, strconv.Itoa(s.port)),
+		Host:                s.ip,
+		Port:                s.uiPort,
+		EnableUI:            true,
+		DefaultNamespace:    "default",
+		DisableNewsFetch:    true,
+		HideLogs:            true,
+		CORS:                uiconfig.CORS{CookieInsecure: true},
+	}))
+}
