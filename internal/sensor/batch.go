@@ -48,6 +48,13 @@ type Turn struct {
 	Pending      []BatchHead     // unfinished batches in order; polling waits for them
 }
 
+// PollRequest is one order to run a sensor's code.
+type PollRequest struct {
+	Sensor  Sensor
+	Cursor  json.RawMessage // nil: from the beginning
+	Timeout time.Duration   // longest duration of the poll, defaults applied
+}
+
 // Poll is what a sensor's code brought back.
 type Poll struct {
 	Payloads [][]byte

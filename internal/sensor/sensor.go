@@ -15,6 +15,9 @@ const (
 	RuntimeExec   = "core.exec"
 )
 
+// TriggerSensorFailed is the trigger of the system event that tells that a sensor failed for good.
+const TriggerSensorFailed = "core.sensor_failed"
+
 // Sensor is the stored definition of one sensor.
 type Sensor struct {
 	ID          int64

@@ -1,0 +1,135 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/attune-automation/sensors/internal/schema"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// EventStore is what GenerateEvents needs of the store.
+type EventStore interface {
+	// Batch returns a batch with its payloads.
+	Batch(ctx context.Context, id int64) (sensor.Batch, error)
+	// Trigger returns a trigger; sensor.ErrNotFound when it is gone.
+	Trigger(ctx context.Context, ref string) (sensor.Trigger, error)
+	// CommitEvents writes the batch's events and moves the sensor's cursor, both or neither; a batch that has its
+	// events already is left as it is. It returns the batch's event rows in order.
+	CommitEvents(ctx context.Context, b sensor.Batch, events []sensor.NewEvent, rejected []sensor.Rejection) ([]sensor.Event, error)
+	// EventsOfBatch returns the batch's event rows in order.
+	EventsOfBatch(ctx context.Context, batchID int64) ([]sensor.Event, error)
+}
+
+// EventPublisher publishes EventCreated; nil means that the broker has confirmed every one.
+type EventPublisher interface {
+	PublishEvents(ctx context.Context, events []sensor.Event) error
+}
+
+// Generator turns batches into events.
+type Generator struct {
+	Store     EventStore
+	Publisher EventPublisher
+	Schemas   *schema.Cache
+	Metrics   Metrics
+}
+
+// BatchInput names a batch.
+type BatchInput struct {
+	BatchID int64 `json:"batch_id"`
+}
+
+// GenerateResult is what became of a batch's payloads.
+type GenerateResult struct {
+	Events       int    `json:"events"`
+	Rejected     int    `json:"rejected,omitempty"`
+	FirstEventID int64  `json:"first_event_id,omitempty"`
+	FirstReason  string `json:"first_reason,omitempty"` // why the first of the rejected ones was refused
+}
+
+// GenerateEvents writes the batch's event rows, refused payloads to rejected_event, and publishes EventCreated.
+func (g *Generator) GenerateEvents(ctx context.Context, in BatchInput) (GenerateResult, error) {
+	defer heartbeat(ctx)()
+	start := time.Now()
+	res, err := g.generate(ctx, in.BatchID)
+	g.Metrics.Step("generate", outcome(err, res.Events), time.Since(start))
+	return res, translate(err)
+}
+
+func (g *Generator) generate(ctx context.Context, id int64) (GenerateResult, error) {
+	batch, err := g.Store.Batch(ctx, id)
+	if err != nil {
+		return GenerateResult{}, err
+	}
+	if batch.Status != sensor.BatchStored {
+		return g.repeat(ctx, batch)
+	}
+	good, bad, err := g.check(ctx, batch)
+	if err != nil {
+		return GenerateResult{}, err
+	}
+	events, err := g.Store.CommitEvents(ctx, batch, good, bad)
+	if err != nil {
+		return GenerateResult{}, err
+	}
+	g.Metrics.Events(batch.TriggerRef, len(events))
+	g.Metrics.Rejected(batch.TriggerRef, batch.Count-len(events))
+	res := result(batch, events)
+	if len(bad) > 0 {
+		res.FirstReason = bad[0].Reason
+	}
+	return res, g.Publisher.PublishEvents(ctx, events)
+}
+
+// repeat publishes again what an earlier attempt wrote. Beyond generated, that attempt's messages are confirmed.
+func (g *Generator) repeat(ctx context.Context, batch sensor.Batch) (GenerateResult, error) {
+	events, err := g.Store.EventsOfBatch(ctx, batch.ID)
+	if err != nil {
+		return GenerateResult{}, err
+	}
+	if batch.Status == sensor.BatchGenerated {
+		err = g.Publisher.PublishEvents(ctx, events)
+	}
+	return result(batch, events), err
+}
+
+func result(batch sensor.Batch, events []sensor.Event) GenerateResult {
+	res := GenerateResult{Events: len(events), Rejected: batch.Count - len(events)}
+	if len(events) > 0 {
+		res.FirstEventID = events[0].ID
+	}
+	return res
+}
+
+// check sorts the payloads into those that can become events and those that can't.
+func (g *Generator) check(ctx context.Context, batch sensor.Batch) ([]sensor.NewEvent, []sensor.Rejection, error) {
+	trigger, err := g.Store.Trigger(ctx, batch.TriggerRef)
+	if err != nil && !errors.Is(err, sensor.ErrNotFound) {
+		return nil, nil, err
+	}
+	accept := schema.CheckPayload
+	if trigger.OutSchema != nil {
+		compiled, err := g.Schemas.Get("out_schema", trigger.OutSchema)
+		if err != nil {
+			return nil, nil, fmt.Errorf("out_schema of trigger %q: %w", trigger.Ref, err)
+		}
+		accept = func(payload []byte) error {
+			if err := schema.CheckPayload(payload); err != nil {
+				return err
+			}
+			return compiled.Check("payload", payload)
+		}
+	}
+	good := make([]sensor.NewEvent, 0, len(batch.Payloads))
+	var bad []sensor.Rejection
+	for i, payload := range batch.Payloads {
+		if err := accept(payload); err != nil {
+			bad = append(bad, sensor.Rejection{Position: i, Raw: payload, Reason: err.Error()})
+			continue
+		}
+		good = append(good, sensor.NewEvent{Position: i, Payload: payload})
+	}
+	return good, bad, nil
+}

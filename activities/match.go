@@ -1,0 +1,83 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// MatchStore is what MatchRules needs of the store.
+type MatchStore interface {
+	RulesetStore
+	// EventsOfBatch returns the batch's event rows in order.
+	EventsOfBatch(ctx context.Context, batchID int64) ([]sensor.Event, error)
+	// CommitEnforcements writes the batch's enforcements and the ruleset they come from; a batch that has been matched
+	// already is left as it is. It returns the batch's enforcement rows in order.
+	CommitEnforcements(ctx context.Context, batchID, ruleset int64, matches []sensor.Match) ([]sensor.Enforcement, error)
+	// FinishBatch records that every message of the batch is confirmed.
+	FinishBatch(ctx context.Context, id int64) error
+}
+
+// EnforcementPublisher publishes EnforcementCreated; nil means that the broker has confirmed every one.
+type EnforcementPublisher interface {
+	PublishEnforcements(ctx context.Context, enforcements []sensor.Enforcement) error
+}
+
+// Matcher turns events into enforcements.
+type Matcher struct {
+	store     MatchStore
+	publisher EnforcementPublisher
+	metrics   Metrics
+	rules     *ruleCache
+}
+
+// NewMatcher returns a Matcher; it keeps the compiled rules of each trigger until they change.
+func NewMatcher(store MatchStore, publisher EnforcementPublisher, metrics Metrics, logger *zap.Logger) *Matcher {
+	return &Matcher{store: store, publisher: publisher, metrics: metrics, rules: newRuleCache(store, logger)}
+}
+
+// MatchResult is what came of a batch's events.
+type MatchResult struct {
+	Enforcements int `json:"enforcements"`
+}
+
+// MatchRules evaluates the trigger's rules on the batch's events, writes an enforcement for each match, publishes
+// EnforcementCreated, and closes the batch.
+func (m *Matcher) MatchRules(ctx context.Context, in BatchInput) (MatchResult, error) {
+	defer heartbeat(ctx)()
+	start := time.Now()
+	n, err := m.match(ctx, in.BatchID)
+	m.metrics.Step("match", outcome(err, n), time.Since(start))
+	return MatchResult{Enforcements: n}, translate(err)
+}
+
+func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
+	events, err := m.store.EventsOfBatch(ctx, batchID)
+	if err != nil {
+		return 0, err
+	}
+	if len(events) == 0 { // every payload was refused
+		return 0, m.store.FinishBatch(ctx, batchID)
+	}
+	trigger := events[0].TriggerRef
+	rules, err := m.rules.get(ctx, trigger)
+	if err != nil {
+		return 0, err
+	}
+	matches, err := rules.match(ctx, events)
+	if err != nil {
+		return 0, err
+	}
+	enforcements, err := m.store.CommitEnforcements(ctx, batchID, rules.version, matches)
+	if err != nil {
+		return 0, err
+	}
+	m.metrics.Enforcements(trigger, len(enforcements))
+	if err := m.publisher.PublishEnforcements(ctx, enforcements); err != nil {
+		return 0, err
+	}
+	return len(enforcements), m.store.FinishBatch(ctx, batchID)
+}

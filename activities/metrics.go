@@ -1,0 +1,33 @@
+package activities
+
+import (
+	"errors"
+	"time"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// Metrics counts what the steps do. Labels are few and bounded: triggers, never sensors or rules.
+type Metrics interface {
+	// Step observes one run of poll, generate or match; outcome is ok, empty, sensor_error or error.
+	Step(step, outcome string, d time.Duration)
+	// Events counts event rows written.
+	Events(trigger string, n int)
+	// Enforcements counts enforcement rows written.
+	Enforcements(trigger string, n int)
+	// Rejected counts payloads that could not become events.
+	Rejected(trigger string, n int)
+}
+
+func outcome(err error, found int) string {
+	var fault *sensor.Fault
+	switch {
+	case errors.As(err, &fault):
+		return "sensor_error"
+	case err != nil:
+		return "error"
+	case found == 0:
+		return "empty"
+	}
+	return "ok"
+}

@@ -1,0 +1,172 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// FleetStore is what Reconcile needs of the store.
+type FleetStore interface {
+	// Sensors returns all definitions, by ref.
+	Sensors(ctx context.Context) ([]sensor.Sensor, error)
+	// OrphanSystemBatches returns system events that nobody finished for so long that nobody will.
+	OrphanSystemBatches(ctx context.Context, olderThan time.Duration, limit int) ([]int64, error)
+}
+
+// Fleet is the sensors' workflows, as Reconcile sees and changes them.
+type Fleet interface {
+	// Running returns the definition versions of the running sensors, by ref.
+	Running(ctx context.Context) (map[string]int64, error)
+	// Failed returns the definition versions at which sensors failed for good, by ref; running ones are not in it.
+	Failed(ctx context.Context) (map[string]int64, error)
+	// Start starts a sensor unless it runs already or has failed for good at this very version; it says whether it did.
+	Start(ctx context.Context, spec sensor.Spec) (started bool, err error)
+	// Stop asks a running sensor to finish what it has in hand and complete.
+	Stop(ctx context.Context, ref, reason string) error
+	// Reload tells a running sensor that its definition changed.
+	Reload(ctx context.Context, ref string) error
+	// ResumeEmit makes sure that a stored system event is worked on.
+	ResumeEmit(ctx context.Context, batchID int64) error
+}
+
+// orphanAge is how long a stored system event may wait for its workflow to be started by who stored it.
+const (
+	orphanAge   = time.Minute
+	orphanLimit = 100
+)
+
+// Reconciler makes the running workflows agree with the stored definitions.
+type Reconciler struct {
+	Store    FleetStore
+	Fleet    Fleet
+	Settings sensor.Settings
+	Limit    int           // most sensors that may run at once
+	Interval time.Duration // between reconciliations
+	Logger   *zap.Logger
+}
+
+// Report is what one reconciliation found and did.
+type Report struct {
+	Interval time.Duration `json:"interval"` // until the next one
+	Enabled  int           `json:"enabled"`
+	Running  int           `json:"running"`
+	Failed   int           `json:"failed"`  // for good; they stay down
+	Waiting  int           `json:"waiting"` // over the limit
+	Started  int           `json:"started"`
+	Stopped  int           `json:"stopped"`
+	Reloaded int           `json:"reloaded"`
+	Resumed  int           `json:"resumed"` // system events
+	Errors   []string      `json:"errors,omitempty"`
+}
+
+// maxErrors bounds what a report keeps; the log has all.
+const maxErrors = 10
+
+// Reconcile starts what is missing up to the limit, stops what is disabled or gone, tells running sensors that their
+// definition changed, leaves sensors alone that failed for good, and counts. What fails for one sensor is in the report;
+// the others go on.
+func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
+	defer heartbeat(ctx)()
+	report := Report{Interval: r.Interval}
+	sensors, err := r.Store.Sensors(ctx)
+	if err != nil {
+		return report, err
+	}
+	running, err := r.Fleet.Running(ctx)
+	if err != nil {
+		return report, err
+	}
+	failed, err := r.Fleet.Failed(ctx)
+	if err != nil {
+		return report, err
+	}
+	report.Running = len(running)
+	r.stopInactive(ctx, &report, sensors, running)
+	r.reloadChanged(ctx, &report, sensors, running)
+	r.startMissing(ctx, &report, sensors, running, failed)
+	r.resumeEmits(ctx, &report)
+	return report, ctx.Err()
+}
+
+func (r *Reconciler) stopInactive(ctx context.Context, report *Report, sensors []sensor.Sensor, running map[string]int64) {
+	reasons := make(map[string]string, len(running))
+	for ref := range running {
+		reasons[ref] = inactiveRemoved
+	}
+	for _, s := range sensors {
+		reasons[s.Ref] = inactive(s)
+	}
+	for ref := range running {
+		if reasons[ref] == "" {
+			continue
+		}
+		if r.note(report, ref, "stopping", r.Fleet.Stop(ctx, ref, reasons[ref])) {
+			report.Stopped++
+			report.Running--
+		}
+	}
+}
+
+func (r *Reconciler) reloadChanged(ctx context.Context, report *Report, sensors []sensor.Sensor, running map[string]int64) {
+	for _, s := range sensors {
+		version, runs := running[s.Ref]
+		if !runs || !s.Active() || version == s.Version {
+			continue
+		}
+		if r.note(report, s.Ref, "reloading", r.Fleet.Reload(ctx, s.Ref)) {
+			report.Reloaded++
+		}
+	}
+}
+
+func (r *Reconciler) startMissing(ctx context.Context, report *Report, sensors []sensor.Sensor, running, failed map[string]int64) {
+	for _, s := range sensors {
+		if !s.Active() {
+			continue
+		}
+		report.Enabled++
+		if _, runs := running[s.Ref]; runs {
+			continue
+		}
+		if version, ok := failed[s.Ref]; ok && version == s.Version {
+			report.Failed++
+			continue
+		}
+		if report.Running >= r.Limit {
+			report.Waiting++
+			continue
+		}
+		started, err := r.Fleet.Start(ctx, s.Spec(r.Settings))
+		if r.note(report, s.Ref, "starting", err) && started {
+			report.Started++
+			report.Running++
+		}
+	}
+}
+
+func (r *Reconciler) resumeEmits(ctx context.Context, report *Report) {
+	ids, err := r.Store.OrphanSystemBatches(ctx, orphanAge, orphanLimit)
+	r.note(report, "", "looking for system events that nobody finished", err)
+	for _, id := range ids {
+		if r.note(report, fmt.Sprintf("batch %d", id), "resuming", r.Fleet.ResumeEmit(ctx, id)) {
+			report.Resumed++
+		}
+	}
+}
+
+// note logs and reports err, if there is one, and says whether there was none.
+func (r *Reconciler) note(report *Report, what, doing string, err error) bool {
+	if err == nil {
+		return true
+	}
+	r.Logger.Error("reconciliation failed in part", zap.String("doing", doing), zap.String("sensor_ref", what), zap.Error(err))
+	if len(report.Errors) < maxErrors {
+		report.Errors = append(report.Errors, fmt.Sprintf("%s %s: %v", doing, what, err))
+	}
+	return false
+}

@@ -1,0 +1,109 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/attune-automation/sensors/activities"
+)
+
+// typeRejected is the type of the errors by which updates are refused.
+const typeRejected = "Rejected"
+
+// register sets the handlers of the query and the updates.
+func (l *loop) register(ctx workflow.Context) error {
+	if err := workflow.SetQueryHandler(ctx, QueryStatus, func() (Status, error) { return l.status(), nil }); err != nil {
+		return err
+	}
+	open := func(workflow.Context) error { return l.open() }
+	updates := []struct {
+		name      string
+		handler   any
+		validator any
+		about     string
+	}{
+		{UpdatePause, l.pause, open, "Stop polling until resumed; a poll going on is finished first."},
+		{UpdateResume, l.resume, open, "Poll again, at once and then every interval."},
+		{UpdatePollNow, l.pollOnce, open, "Poll now, paused or not, and return what it brought."},
+		{UpdateSetCursor, l.setCursor, func(workflow.Context, CursorEdit) error { return l.open() },
+			"Make the next poll start from another cursor."},
+	}
+	for _, u := range updates {
+		err := workflow.SetUpdateHandlerWithOptions(ctx, u.name, u.handler,
+			workflow.UpdateHandlerOptions{Validator: u.validator, Description: u.about})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open refuses updates once the run is ending.
+func (l *loop) open() error {
+	if l.closing || l.stopping != "" {
+		return l.closed()
+	}
+	return nil
+}
+
+func (l *loop) closed() error {
+	switch {
+	case l.fault != nil:
+		return temporal.NewNonRetryableApplicationError(message(l.fault), activities.TypeSensorError, nil)
+	default:
+		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("sensor %q is stopping", l.ref), typeRejected, nil)
+	}
+}
+
+func (l *loop) pause(ctx workflow.Context) (Status, error) {
+	l.carry.Paused = true
+	if err := l.enter(ctx, StatePaused); err != nil {
+		return Status{}, err
+	}
+	if err := workflow.Await(ctx, func() bool { return l.closing || (!l.turn.IsLocked() && !l.more) }); err != nil {
+		return Status{}, err
+	}
+	return l.status(), nil
+}
+
+func (l *loop) resume(ctx workflow.Context) (Status, error) {
+	if l.carry.Paused {
+		l.carry.Paused = false
+		l.carry.NextPoll = workflow.Now(ctx)
+		if err := l.enter(ctx, StateRunning); err != nil {
+			return Status{}, err
+		}
+	}
+	return l.status(), nil
+}
+
+// pollOnce waits for a whole poll that begins after the request.
+func (l *loop) pollOnce(ctx workflow.Context) (PollReport, error) {
+	l.pollNow = true
+	mine := l.started + 1
+	if err := workflow.Await(ctx, func() bool { return l.closing || l.ended >= mine }); err != nil {
+		return PollReport{}, err
+	}
+	if l.closing && (l.fault != nil || l.started < mine) {
+		return PollReport{}, l.closed()
+	}
+	return l.last, nil
+}
+
+// setCursor takes the turn, so that no poll is going on, finishes what is in hand, and edits the cursor.
+func (l *loop) setCursor(ctx workflow.Context, edit CursorEdit) error {
+	if err := l.turn.Lock(ctx); err != nil {
+		return err
+	}
+	defer l.turn.Unlock()
+	if l.closing {
+		return l.closed()
+	}
+	if err := l.drain(ctx); err != nil {
+		return err
+	}
+	return step(ctx, false, "set the cursor", keeper.SetCursor, nil,
+		activities.CursorInput{SensorRef: l.ref, Cursor: edit.Cursor})
+}

@@ -1,0 +1,206 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/attune-automation/sensors/activities"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// SensorInput starts the workflow of a sensor.
+type SensorInput struct {
+	Ref      string `json:"ref"`
+	Carry    *Carry `json:"carry,omitempty"`     // nil at the first start
+	RunLimit int    `json:"run_limit,omitempty"` // polls of a run before it continues as new; 0: by size of the history
+}
+
+// Carry is what one run hands to the next, whether it continues as new or fails.
+type Carry struct {
+	Progress Progress  `json:"progress"`
+	Paused   bool      `json:"paused,omitempty"`
+	NextPoll time.Time `json:"next_poll,omitzero"`
+}
+
+// Sensor is the life of one sensor: poll, turn what that brought into events and enforcements, sleep, until it is
+// stopped. A failure of the sensor's code fails the run; the workflow's retry policy makes the next attempt, and the
+// first good poll after a failure continues as new, which sets the engine's count of attempts back.
+func Sensor(ctx workflow.Context, in SensorInput) (SensorResult, error) {
+	l := newLoop(ctx, in)
+	if err := l.register(ctx); err != nil {
+		return SensorResult{}, err
+	}
+	if err := l.load(ctx); err != nil {
+		return SensorResult{}, err
+	}
+	if err := l.begin(ctx); err != nil {
+		return SensorResult{}, err
+	}
+	return l.run(ctx)
+}
+
+// loop is the state of one run of a sensor's workflow.
+type loop struct {
+	ref     string
+	limit   int
+	attempt int // the engine's, from 1
+	allowed int // attempts that the engine makes, from the retry policy in force
+	spec    sensor.Spec
+	state   State
+	carry   Carry
+
+	turn      workflow.Mutex // held by a cycle, and by an edit of the cursor
+	polls     int            // of this run
+	more      bool           // the last poll left more to fetch: poll again at once
+	recovered bool           // a poll went well after a failure
+	failed    bool           // for good
+	heavy     bool           // the last batch made so many enforcements that matching goes the regular way
+	reload    bool           // the definition changed
+	stopping  string         // why to stop; empty: go on
+	closing   bool           // nothing more is started in this run
+
+	pollNow bool       // an operator wants a poll
+	started int        // whole polls begun, all their batches counting as one
+	ended   int        // whole polls ended
+	last    PollReport // of the last whole poll, or of the one going on
+	fault   error      // what failed this run
+
+	stop     workflow.ReceiveChannel
+	reloaded workflow.ReceiveChannel
+}
+
+func newLoop(ctx workflow.Context, in SensorInput) *loop {
+	info := workflow.GetInfo(ctx)
+	l := &loop{
+		ref:      in.Ref,
+		limit:    in.RunLimit,
+		attempt:  int(info.Attempt),
+		carry:    carried(ctx, in),
+		turn:     workflow.NewMutex(ctx),
+		stop:     workflow.GetSignalChannel(ctx, SignalStop),
+		reloaded: workflow.GetSignalChannel(ctx, SignalReload),
+	}
+	if info.RetryPolicy != nil {
+		l.allowed = int(info.RetryPolicy.MaximumAttempts)
+	}
+	if l.carry.Progress.StartedAt.IsZero() {
+		l.carry.Progress.StartedAt = workflow.Now(ctx)
+	}
+	return l
+}
+
+// carried returns what the previous run handed over: by its failure, or else by this run's input.
+func carried(ctx workflow.Context, in SensorInput) Carry {
+	var carry Carry
+	if workflow.GetInfo(ctx).Attempt > 1 && details(workflow.GetLastError(ctx), &carry) == nil {
+		return carry
+	}
+	if in.Carry != nil {
+		return *in.Carry
+	}
+	return Carry{}
+}
+
+// load reads the definition.
+func (l *loop) load(ctx workflow.Context) error {
+	l.reload = false
+	var loaded activities.LoadResult
+	if err := step(ctx, false, "load the definition", keeper.LoadSensor, &loaded, l.ref); err != nil {
+		return err
+	}
+	l.spec = loaded.Spec
+	if loaded.Inactive != "" {
+		l.stopping = loaded.Inactive
+	}
+	return nil
+}
+
+// change takes over a changed definition, which takes effect at once.
+func (l *loop) change(ctx workflow.Context) error {
+	known := l.spec.Version
+	if err := l.load(ctx); err != nil || known == l.spec.Version {
+		return err
+	}
+	l.carry.NextPoll = workflow.Now(ctx)
+	return l.enter(ctx, l.state)
+}
+
+// begin decides when the first poll of this run is due.
+func (l *loop) begin(ctx workflow.Context) error {
+	now := workflow.Now(ctx)
+	state := StateRunning
+	switch {
+	case l.attempt > 1:
+		state = StateBackingOff
+		l.carry.NextPoll = now.Add(backoff(l.spec, l.attempt))
+	case l.carry.NextPoll.IsZero():
+		l.carry.NextPoll = now
+	}
+	if l.carry.Paused {
+		state = StatePaused
+	}
+	return l.enter(ctx, state)
+}
+
+// run is the loop itself.
+func (l *loop) run(ctx workflow.Context) (SensorResult, error) {
+	for {
+		err := l.wait(ctx)
+		switch {
+		case err != nil && !temporal.IsCanceledError(err):
+			return SensorResult{}, err
+		case err != nil || l.stopping != "":
+			return l.finish(ctx)
+		case l.reload:
+			err = l.change(ctx)
+		case l.restless(ctx):
+			return SensorResult{}, l.continueAsNew(ctx)
+		case l.pollNow || l.due(ctx):
+			err = l.cycle(ctx)
+		}
+		if err != nil && !temporal.IsCanceledError(err) {
+			return l.fail(ctx, err)
+		}
+	}
+}
+
+// wait returns when there is something to do: a poll is due or wanted, the run should end, or the definition changed.
+func (l *loop) wait(ctx workflow.Context) error {
+	l.show(ctx)
+	ready := func() bool {
+		l.receive()
+		return l.stopping != "" || l.reload || l.pollNow || l.restless(ctx) || l.due(ctx)
+	}
+	if ready() {
+		return ctx.Err()
+	}
+	if l.carry.Paused {
+		return workflow.Await(ctx, ready)
+	}
+	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		Timeout:      l.carry.NextPoll.Sub(workflow.Now(ctx)),
+		TimerOptions: workflow.TimerOptions{Summary: l.sleepSummary()},
+	}, func() bool { return ready() || l.carry.Paused })
+	return err
+}
+
+// due says whether the next poll should begin now. A pause holds it back, except for the rest of a poll already begun.
+func (l *loop) due(ctx workflow.Context) bool {
+	return l.more || (!l.carry.Paused && !workflow.Now(ctx).Before(l.carry.NextPoll))
+}
+
+// receive takes in the signals that have come.
+func (l *loop) receive() {
+	var reason string
+	for l.stop.ReceiveAsync(&reason) {
+		l.stopping = reason
+		if reason == "" {
+			l.stopping = "stopped"
+		}
+	}
+	for l.reloaded.ReceiveAsync(nil) {
+		l.reload = true
+	}
+}
