@@ -102,3 +102,6 @@ type ManagerStatus struct {
 	LastRun time.Time         `json:"last_run,omitzero"`
 	Report  activities.Report `json:"report"`
 }
+
+// SensorID is the workflow ID of a sensor. It is the lock: a sensor runs at most once.
+func SensorID(ref string) string { return "sensor:" + ref }
