@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"time"
 
@@ -56,20 +57,79 @@ type AuditEnforcement struct {
 }
 
 // Audit calls f with a view of the database at one moment.
-func (s *Store) Audit(ctx context.Context, f func(v *AuditView) error) error { panic("soon") }
+func (s *Store) Audit(ctx context.Context, f func(v *AuditView) error) error {
+	return s.inSnapshot(ctx, func(tx pgx.Tx) error { return f(&AuditView{tx: tx}) })
+}
 
 // Batches yields every batch, those of a sensor together and in order of Seq.
-func (v *AuditView) Batches(ctx context.Context) iter.Seq2[AuditBatch, error] { panic("soon") }
+func (v *AuditView) Batches(ctx context.Context) iter.Seq2[AuditBatch, error] {
+	return stream[AuditBatch](ctx, v.tx, "reading batches", `
+		select b.id, coalesce(b.sensor_ref, '') as sensor_ref, b.trigger_ref, b.seq,
+			coalesce(st.committed_seq, 0) as committed_seq, b.status, b.count, b.ruleset, b.created,
+			n.events, n.rejected, n.positions, n.first_position, n.last_position
+		from attune.poll_batch b
+		left join attune.sensor_state st on st.sensor_ref = b.sensor_ref
+		cross join lateral (
+			select count(*) filter (where not rejected) as events, count(*) filter (where rejected) as rejected,
+				count(distinct position) as positions, coalesce(min(position), -1) as first_position,
+				coalesce(max(position), -1) as last_position
+			from (
+				select position, false as rejected from attune.event where batch = b.id
+				union all
+				select position, true from attune.rejected_event where batch = b.id
+			) p
+		) n
+		order by b.sensor_ref, b.seq, b.id`)
+}
 
 // Events yields every event, those of a sensor together and in poll order: by batch's Seq, then Position. IDs must grow
 // in this order within a sensor.
-func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] { panic("soon") }
+func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] {
+	return stream[AuditEvent](ctx, v.tx, "reading events", `
+		select `+eventColumns+`, b.seq, b.status as batch_status, b.ruleset,
+			array(select n.rule_ref from attune.enforcement n where n.event = e.id order by n.rule_ref) as rule_refs
+		from attune.event e join attune.poll_batch b on b.id = e.batch
+		order by b.sensor_ref, b.seq, b.id, e.position`)
+}
 
 // Enforcements yields every enforcement, by ID.
 func (v *AuditView) Enforcements(ctx context.Context) iter.Seq2[AuditEnforcement, error] {
-	panic("soon")
+	return stream[AuditEnforcement](ctx, v.tx, "reading enforcements", `
+		select n.id, n.rule_ref, n.event as event_id, b.status as batch_status, n.created
+		from attune.enforcement n
+		join attune.event e on e.id = n.event
+		join attune.poll_batch b on b.id = e.batch
+		order by n.id`)
 }
 
 // Rules yields every rule, by ref. Those with Enabled and Ruleset not beyond an event's are the ones that were matched
 // against it and have not changed since.
-func (v *AuditView) Rules(ctx context.Context) iter.Seq2[sensor.Rule, error] { panic("soon") }
+func (v *AuditView) Rules(ctx context.Context) iter.Seq2[sensor.Rule, error] {
+	return stream[sensor.Rule](ctx, v.tx, "reading rules", `select `+ruleColumns+` from `+ruleTables+` order by r.ref`)
+}
+
+// stream yields the rows of a query as they arrive.
+func stream[T any](ctx context.Context, q querier, doing, sql string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		rows, err := q.Query(ctx, sql)
+		if err != nil {
+			yield(zero, fmt.Errorf("%s: %w", doing, err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			v, err := pgx.RowToStructByName[T](rows)
+			if err != nil {
+				yield(zero, fmt.Errorf("%s: %w", doing, err))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(zero, fmt.Errorf("%s: %w", doing, err))
+		}
+	}
+}

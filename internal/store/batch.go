@@ -2,26 +2,130 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // Batch returns a batch with its payloads, which are nil once it is done.
-func (s *Store) Batch(ctx context.Context, id int64) (sensor.Batch, error) { panic("soon") }
+func (s *Store) Batch(ctx context.Context, id int64) (sensor.Batch, error) {
+	b, err := one[sensor.Batch](ctx, s.pool, `
+		select id, sensor as sensor_id, coalesce(sensor_ref, '') as sensor_ref, trigger_ref, seq, status, count, payloads,
+			config
+		from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return sensor.Batch{}, fmt.Errorf("loading batch %d: %w", id, err)
+	}
+	return b, nil
+}
 
 // FinishBatch records that the broker has confirmed every message of a matched batch, and drops its payloads, which
 // are rows by now. A done batch stays as it is.
-func (s *Store) FinishBatch(ctx context.Context, id int64) error { panic("soon") }
+func (s *Store) FinishBatch(ctx context.Context, id int64) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		status, err := lockBatch(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case status == sensor.BatchDone:
+			return nil
+		case status != sensor.BatchMatched:
+			return fmt.Errorf("its status is %s, not %s", status, sensor.BatchMatched)
+		}
+		_, err = tx.Exec(ctx, `
+			update attune.poll_batch set status = 'done', payloads = null, done = now() where id = @id`,
+			pgx.NamedArgs{"id": id})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("finishing batch %d: %w", id, err)
+	}
+	return nil
+}
 
 // StoreSystemEvent stores an event that no sensor saw as a batch of one and returns its ID. The trigger must exist
 // (sensor.ErrNotFound) and be enabled (sensor.ErrDisabled). A dedupe key that was used before returns its first batch.
+// A key that PostgreSQL refuses is sensor.ErrRejectedPayload.
 func (s *Store) StoreSystemEvent(ctx context.Context, e sensor.SystemEvent) (batchID int64, err error) {
-	panic("soon")
+	var id int64
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		id, err = firstBatch(ctx, tx, e.DedupeKey)
+		if !errors.Is(err, sensor.ErrNotFound) {
+			return err
+		}
+		id, err = insertSystemBatch(ctx, tx, e)
+		if errors.Is(err, pgx.ErrNoRows) { // another one stored the key meanwhile
+			id, err = firstBatch(ctx, tx, e.DedupeKey)
+		}
+		return err
+	})
+	if reason, ok := refusal(err); ok {
+		err = fmt.Errorf("%w: %s", sensor.ErrRejectedPayload, reason)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("storing a system event of trigger %q: %w", e.TriggerRef, err)
+	}
+	return id, nil
 }
 
 // OrphanSystemBatches returns the oldest unfinished batches of system events that were stored longer ago than
 // olderThan: whoever stored them has given up on them. At most limit are returned.
 func (s *Store) OrphanSystemBatches(ctx context.Context, olderThan time.Duration, limit int) ([]int64, error) {
-	panic("soon")
+	rows, err := s.pool.Query(ctx, `
+		select id from attune.poll_batch
+		where sensor_ref is null and status <> 'done' and created < now() - @age::interval
+		order by id limit @limit`, pgx.NamedArgs{"age": olderThan, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("looking for orphaned system events: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("looking for orphaned system events: %w", err)
+	}
+	return ids, nil
+}
+
+// firstBatch returns the batch that was stored under a dedupe key; there is none for no key.
+func firstBatch(ctx context.Context, tx pgx.Tx, key string) (id int64, err error) {
+	if key == "" {
+		return 0, sensor.ErrNotFound
+	}
+	err = tx.QueryRow(ctx, `select id from attune.poll_batch where dedupe_key = @key`,
+		pgx.NamedArgs{"key": key}).Scan(&id)
+	return id, notFound(err)
+}
+
+// insertSystemBatch returns pgx.ErrNoRows if the dedupe key is in use.
+func insertSystemBatch(ctx context.Context, tx pgx.Tx, e sensor.SystemEvent) (id int64, err error) {
+	trigger, err := loadTrigger(ctx, tx, e.TriggerRef)
+	if err != nil {
+		return 0, err
+	}
+	if !trigger.Enabled {
+		return 0, sensor.ErrDisabled
+	}
+	config, err := sensor.TakeSnapshot(trigger, nil)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, `
+		insert into attune.poll_batch (trigger_ref, count, payloads, config, dedupe_key)
+		values (@trigger_ref, 1, @payloads, @config, nullif(@key, ''))
+		on conflict (dedupe_key) do nothing
+		returning id`,
+		pgx.NamedArgs{
+			"trigger_ref": trigger.Ref, "payloads": [][]byte{e.Payload}, "config": config, "key": e.DedupeKey,
+		}).Scan(&id)
+	return id, err
+}
+
+// lockBatch locks a batch until the end of the transaction.
+func lockBatch(ctx context.Context, tx pgx.Tx, id int64) (status sensor.BatchStatus, err error) {
+	err = tx.QueryRow(ctx, `select status from attune.poll_batch where id = @id for update`,
+		pgx.NamedArgs{"id": id}).Scan(&status)
+	return status, notFound(err)
 }

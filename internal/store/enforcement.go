@@ -2,10 +2,18 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
+
+const enforcementSelect = `
+	select n.id, n.rule as rule_id, n.rule_ref, n.event as event_id, e.created as event_created, n.trigger_ref, n.config,
+		n.payload, n.status, n.condition, n.conditions, n.created, n.resolved_at
+	from attune.enforcement n join attune.event e on e.id = n.event`
 
 // EnforcementFilter selects enforcements. Zero fields select everything.
 type EnforcementFilter struct {
@@ -19,26 +27,42 @@ type EnforcementFilter struct {
 	Limit      int       // 0: 100
 }
 
-// CommitEnforcements writes an enforcement for every match of a generated batch, all or nothing, and records the
-// ruleset that was matched against. A batch that is already matched is left as it is. Either way the batch's
-// enforcements are returned, ordered by ID.
-func (s *Store) CommitEnforcements(
-	ctx context.Context, batchID, ruleset int64, matches []sensor.Match,
-) ([]sensor.Enforcement, error) {
-	panic("soon")
-}
-
 // EnforcementsOfBatch returns the enforcements of a batch's events, ordered by ID.
 func (s *Store) EnforcementsOfBatch(ctx context.Context, batchID int64) ([]sensor.Enforcement, error) {
-	panic("soon")
+	enforcements, err := enforcementsOfBatch(ctx, s.pool, batchID)
+	if err != nil {
+		return nil, fmt.Errorf("loading the enforcements of batch %d: %w", batchID, err)
+	}
+	return enforcements, nil
 }
 
 // Enforcement returns one enforcement.
 func (s *Store) Enforcement(ctx context.Context, id int64) (sensor.Enforcement, error) {
-	panic("soon")
+	enforcement, err := one[sensor.Enforcement](ctx, s.pool, enforcementSelect+` where n.id = @id`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return sensor.Enforcement{}, fmt.Errorf("loading enforcement %d: %w", id, err)
+	}
+	return enforcement, nil
 }
 
 // Enforcements returns the newest enforcements that the filter selects, newest first.
 func (s *Store) Enforcements(ctx context.Context, f EnforcementFilter) ([]sensor.Enforcement, error) {
-	panic("soon")
+	w := where{args: pgx.NamedArgs{}}
+	w.equal("n.rule_ref", "rule_ref", f.RuleRef)
+	w.equal("n.trigger_ref", "trigger_ref", f.TriggerRef)
+	w.equal("n.status", "status", f.Status)
+	if f.EventID != 0 {
+		w.add("n.event = @event", "event", f.EventID)
+	}
+	w.page("n", f.Since, f.BeforeID, f.AfterID)
+	enforcements, err := list[sensor.Enforcement](ctx, s.pool, enforcementSelect+w.newest("n", f.Limit), w.args)
+	if err != nil {
+		return nil, fmt.Errorf("listing enforcements: %w", err)
+	}
+	return enforcements, nil
+}
+
+func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]sensor.Enforcement, error) {
+	return list[sensor.Enforcement](ctx, q, enforcementSelect+` where e.batch = @batch order by n.id`,
+		pgx.NamedArgs{"batch": batchID})
 }

@@ -2,10 +2,18 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
+
+// eventColumns are the fields of a sensor.Event, from attune.event e.
+const eventColumns = `
+	e.id, e.batch as batch_id, e.position, e.trigger as trigger_id, e.trigger_ref, e.source as sensor_id,
+	coalesce(e.source_ref, '') as sensor_ref, e.config, e.payload, e.created`
 
 // EventFilter selects events. Zero fields select everything.
 type EventFilter struct {
@@ -17,50 +25,41 @@ type EventFilter struct {
 	Limit      int       // 0: 100
 }
 
-// RejectedFilter selects rejected payloads. Zero fields select everything.
-type RejectedFilter struct {
-	TriggerRef string
-	SensorRef  string
-	Since      time.Time // refused at or after
-	BeforeID   int64     // IDs below it: the next page
-	AfterID    int64     // IDs above it
-	Limit      int       // 0: 100
-}
-
-// RejectedEvent is a payload that could not become an event, as stored.
-type RejectedEvent struct {
-	ID         int64
-	BatchID    int64
-	Position   int // in its batch, from 0
-	TriggerRef string
-	SensorRef  string // empty: a system event
-	Raw        []byte
-	Reason     string
-	Created    time.Time
-}
-
-// CommitEvents turns a batch's payloads into event rows and rejected payloads and moves the sensor's cursor, all or
-// nothing. Every position of the batch must be in one of the two lists. What PostgreSQL itself refuses among events is
-// added to the rejected. Event IDs grow with the position. The events are returned as PostgreSQL holds them, in order.
-// A batch that is already generated is left as it is and its events are returned.
-func (s *Store) CommitEvents(
-	ctx context.Context, b sensor.Batch, events []sensor.NewEvent, rejected []sensor.Rejection,
-) ([]sensor.Event, error) {
-	panic("soon")
-}
-
 // EventsOfBatch returns the events of a batch in poll order.
 func (s *Store) EventsOfBatch(ctx context.Context, batchID int64) ([]sensor.Event, error) {
-	panic("soon")
+	events, err := eventsOfBatch(ctx, s.pool, batchID)
+	if err != nil {
+		return nil, fmt.Errorf("loading the events of batch %d: %w", batchID, err)
+	}
+	return events, nil
 }
 
 // Event returns one event.
-func (s *Store) Event(ctx context.Context, id int64) (sensor.Event, error) { panic("soon") }
+func (s *Store) Event(ctx context.Context, id int64) (sensor.Event, error) {
+	event, err := one[sensor.Event](ctx, s.pool,
+		`select `+eventColumns+` from attune.event e where e.id = @id`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return sensor.Event{}, fmt.Errorf("loading event %d: %w", id, err)
+	}
+	return event, nil
+}
 
 // Events returns the newest events that the filter selects, newest first.
-func (s *Store) Events(ctx context.Context, f EventFilter) ([]sensor.Event, error) { panic("soon") }
+func (s *Store) Events(ctx context.Context, f EventFilter) ([]sensor.Event, error) {
+	w := where{args: pgx.NamedArgs{}}
+	w.equal("e.trigger_ref", "trigger_ref", f.TriggerRef)
+	w.equal("e.source_ref", "source_ref", f.SensorRef)
+	w.page("e", f.Since, f.BeforeID, f.AfterID)
+	events, err := list[sensor.Event](ctx, s.pool,
+		`select `+eventColumns+` from attune.event e`+w.newest("e", f.Limit), w.args)
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", err)
+	}
+	return events, nil
+}
 
-// Rejected returns the newest rejected payloads that the filter selects, newest first.
-func (s *Store) Rejected(ctx context.Context, f RejectedFilter) ([]RejectedEvent, error) {
-	panic("soon")
+func eventsOfBatch(ctx context.Context, q querier, batchID int64) ([]sensor.Event, error) {
+	return list[sensor.Event](ctx, q,
+		`select `+eventColumns+` from attune.event e where e.batch = @batch order by e.position`,
+		pgx.NamedArgs{"batch": batchID})
 }

@@ -2,9 +2,18 @@ package store
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
+
+const ruleColumns = `
+	r.id, r.ref, p.ref as pack_ref, r.label, r.description, r.trigger_ref, r.condition, r.conditions, r.action_ref,
+	r.action_params, r.enabled, r.ruleset`
+
+const ruleTables = `attune.rule r join attune.pack p on p.id = r.pack`
 
 // RuleFilter selects rules. Zero fields select everything.
 type RuleFilter struct {
@@ -14,22 +23,61 @@ type RuleFilter struct {
 
 // RulesetVersion returns the trigger's count of changes of its rules; sensor.ErrNotFound once the trigger is gone.
 func (s *Store) RulesetVersion(ctx context.Context, triggerRef string) (int64, error) {
-	panic("soon")
+	version, err := rulesetVersion(ctx, s.pool, triggerRef)
+	if err != nil {
+		return 0, fmt.Errorf("reading the ruleset version of trigger %q: %w", triggerRef, err)
+	}
+	return version, nil
 }
 
 // Ruleset returns the trigger's enabled rules, by ref, with the version that they are.
 func (s *Store) Ruleset(ctx context.Context, triggerRef string) (sensor.Ruleset, error) {
-	panic("soon")
+	set := sensor.Ruleset{TriggerRef: triggerRef}
+	err := s.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
+		set.Version, err = rulesetVersion(ctx, tx, triggerRef)
+		if err != nil {
+			return err
+		}
+		set.Rules, err = list[sensor.Rule](ctx, tx, `
+			select `+ruleColumns+` from `+ruleTables+`
+			where r.trigger = (select id from attune.trigger where ref = @ref) and r.enabled
+			order by r.ref`, pgx.NamedArgs{"ref": triggerRef})
+		return err
+	})
+	if err != nil {
+		return sensor.Ruleset{}, fmt.Errorf("loading the rules of trigger %q: %w", triggerRef, err)
+	}
+	return set, nil
 }
 
 // Rule returns one rule.
-func (s *Store) Rule(ctx context.Context, ref string) (sensor.Rule, error) { panic("soon") }
+func (s *Store) Rule(ctx context.Context, ref string) (sensor.Rule, error) {
+	rule, err := one[sensor.Rule](ctx, s.pool,
+		`select `+ruleColumns+` from `+ruleTables+` where r.ref = @ref`, pgx.NamedArgs{"ref": ref})
+	if err != nil {
+		return sensor.Rule{}, fmt.Errorf("loading rule %q: %w", ref, err)
+	}
+	return rule, nil
+}
 
 // Rules returns the rules that the filter selects, by ref.
-func (s *Store) Rules(ctx context.Context, f RuleFilter) ([]sensor.Rule, error) { panic("soon") }
+func (s *Store) Rules(ctx context.Context, f RuleFilter) ([]sensor.Rule, error) {
+	w := where{args: pgx.NamedArgs{}}
+	w.equal("r.trigger_ref", "trigger_ref", f.TriggerRef)
+	w.equal("p.ref", "pack_ref", f.PackRef)
+	rules, err := list[sensor.Rule](ctx, s.pool,
+		`select `+ruleColumns+` from `+ruleTables+w.sql()+` order by r.ref`, w.args)
+	if err != nil {
+		return nil, fmt.Errorf("listing rules: %w", err)
+	}
+	return rules, nil
+}
 
-// Trigger returns one trigger.
-func (s *Store) Trigger(ctx context.Context, ref string) (sensor.Trigger, error) { panic("soon") }
-
-// Triggers returns all triggers, by ref.
-func (s *Store) Triggers(ctx context.Context) ([]sensor.Trigger, error) { panic("soon") }
+func rulesetVersion(ctx context.Context, q querier, triggerRef string) (int64, error) {
+	rows, err := q.Query(ctx, `select ruleset from attune.trigger where ref = @ref`, pgx.NamedArgs{"ref": triggerRef})
+	if err != nil {
+		return 0, err
+	}
+	version, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+	return version, notFound(err)
+}

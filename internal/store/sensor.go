@@ -2,15 +2,70 @@ package store
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
+// sensorColumns are the fields of a sensor.Sensor, from sensorTables.
+const sensorColumns = `
+	s.id, s.ref, p.ref as pack_ref, p.digest as pack_digest, s.label, s.description, s.runtime_ref as runtime,
+	s.entrypoint, s.trigger_ref, s.enabled and t.enabled as enabled, coalesce(st.stopped, false) as stopped,
+	s.param_schema, s.config, s.version, coalesce(s.poll_interval, '0') as poll_interval,
+	coalesce(s.timeout, '0') as timeout, coalesce(s.max_restart_attempts, 0) as max_restart_attempts,
+	s.restart_on_error`
+
+const sensorTables = `
+	attune.sensor s
+	join attune.pack p on p.id = s.pack
+	join attune.trigger t on t.id = s.trigger
+	left join attune.sensor_state st on st.sensor_ref = s.ref`
+
 // Sensor returns one sensor.
-func (s *Store) Sensor(ctx context.Context, ref string) (sensor.Sensor, error) { panic("soon") }
+func (s *Store) Sensor(ctx context.Context, ref string) (sensor.Sensor, error) {
+	found, err := one[sensor.Sensor](ctx, s.pool,
+		`select `+sensorColumns+` from `+sensorTables+` where s.ref = @ref`, pgx.NamedArgs{"ref": ref})
+	if err != nil {
+		return sensor.Sensor{}, fmt.Errorf("loading sensor %q: %w", ref, err)
+	}
+	return found, nil
+}
 
 // Sensors returns all sensors, by ref.
-func (s *Store) Sensors(ctx context.Context) ([]sensor.Sensor, error) { panic("soon") }
+func (s *Store) Sensors(ctx context.Context) ([]sensor.Sensor, error) {
+	sensors, err := list[sensor.Sensor](ctx, s.pool,
+		`select `+sensorColumns+` from `+sensorTables+` order by s.ref`, nil)
+	if err != nil {
+		return nil, fmt.Errorf("listing sensors: %w", err)
+	}
+	return sensors, nil
+}
+
+// SetStopped records that an operator stopped the sensor, or started it again.
+func (s *Store) SetStopped(ctx context.Context, ref string, stopped bool) error {
+	tag, err := s.pool.Exec(ctx, `
+		insert into attune.sensor_state as st (sensor_ref, stopped)
+		select ref, @stopped from attune.sensor where ref = @ref
+		on conflict (sensor_ref) do update set stopped = excluded.stopped, updated = now()`,
+		pgx.NamedArgs{"ref": ref, "stopped": stopped})
+	if err == nil && tag.RowsAffected() == 0 {
+		err = sensor.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("setting stopped of sensor %q: %w", ref, err)
+	}
+	return nil
+}
 
 // PackArchive returns the files of a pack, a gzipped tar, by the SHA-256 of that in hex.
-func (s *Store) PackArchive(ctx context.Context, digest string) ([]byte, error) { panic("soon") }
+func (s *Store) PackArchive(ctx context.Context, digest string) ([]byte, error) {
+	var content []byte
+	err := s.pool.QueryRow(ctx, `select content from attune.pack_archive where digest = @digest`,
+		pgx.NamedArgs{"digest": digest}).Scan(&content)
+	if err != nil {
+		return nil, fmt.Errorf("loading the pack archive %s: %w", digest, notFound(err))
+	}
+	return content, nil
+}

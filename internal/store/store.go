@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -47,7 +46,7 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	poolConfig, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil {
-		return nil, badURL(err)
+		return nil, errURL
 	}
 	poolConfig.MaxConns = int32(cmp.Or(cfg.MaxConnections, defaultMaxConnections))
 	poolConfig.AfterConnect = registerTypes
@@ -87,14 +86,8 @@ func (s *Store) inSnapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
 }
 
-// badURL says what is wrong with a database URL without quoting any part of it: it may hold a password.
-func badURL(err error) error {
-	reason := "write postgres://user:password@host:port/name"
-	if urlErr := new(url.Error); errors.As(err, &urlErr) {
-		return fmt.Errorf("database.url cannot be parsed: %s", reason)
-	}
-	return fmt.Errorf("database.url cannot be parsed: %s", reason)
-}
+// errURL quotes no part of the URL and not pgx's own error, whose redaction is a best effort: there may be a password.
+var errURL = errors.New("database.url cannot be parsed: write postgres://user:password@host:port/name, with special characters percent-encoded")
 
 // registerTypes makes a new connection return times in UTC and JSON byte for byte.
 func registerTypes(_ context.Context, conn *pgx.Conn) error {
@@ -127,6 +120,31 @@ func refusal(err error) (reason string, ok bool) {
 		return pgErr.Message, true
 	}
 	return pgErr.Message + ": " + pgErr.Detail, true
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// one returns the only row of a query, or sensor.ErrNotFound.
+func one[T any](ctx context.Context, q querier, sql string, args pgx.NamedArgs) (T, error) {
+	rows, err := q.Query(ctx, sql, args)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	v, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
+	return v, notFound(err)
+}
+
+// list returns all rows of a query.
+func list[T any](ctx context.Context, q querier, sql string, args pgx.NamedArgs) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
 }
 
 // notFound turns the absence of a row into sensor.ErrNotFound.

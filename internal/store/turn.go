@@ -3,34 +3,138 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
-// Turn returns what a poll of the sensor starts from. At most maxPending unfinished batches are returned, the oldest;
-// once they are done the next Turn has the rest.
-func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error) { panic("soon") }
+// turnRow is a Turn as one row, so that all of it is of one moment.
+type turnRow struct {
+	sensor.Sensor
+	TriggerID          int64
+	TriggerPackRef     string
+	TriggerLabel       string
+	TriggerDescription string
+	TriggerEnabled     bool
+	TriggerParamSchema json.RawMessage
+	TriggerOutSchema   json.RawMessage
+	TriggerRuleset     int64
+	CommittedSeq       int64
+	Cursor             json.RawMessage
+	Pending            []sensor.BatchHead
+}
 
-// SavePoll stores what a poll brought as one batch or, when it is large, as several, in order, of which only the last
-// carries the cursor. It returns sensor.ErrTurnLost and stores nothing if the sensor's state is no longer that of the
-// turn. A poll that only moved the cursor stores no batch; one that did not even do that writes nothing.
-// A cursor that PostgreSQL refuses is a *sensor.Fault of kind output.
-func (s *Store) SavePoll(ctx context.Context, turn sensor.Turn, poll sensor.Poll) ([]sensor.BatchHead, error) {
-	panic("soon")
+// Turn returns what a poll of the sensor starts from. Of its unfinished batches it has the oldest 20 at most: to tell
+// their sizes takes reading them, and once they are done the next Turn has the rest.
+func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error) {
+	row, err := one[turnRow](ctx, s.pool, `
+		select `+sensorColumns+`,
+			t.id as trigger_id, tp.ref as trigger_pack_ref, t.label as trigger_label,
+			t.description as trigger_description, t.enabled as trigger_enabled, t.param_schema as trigger_param_schema,
+			t.out_schema as trigger_out_schema, t.ruleset as trigger_ruleset,
+			coalesce(st.committed_seq, 0) as committed_seq, st.cursor,
+			(
+				select jsonb_agg(jsonb_build_object('ID', b.id, 'Count', b.count, 'Bytes', (
+					select sum(octet_length(payload)) from unnest(b.payloads) as payload
+				)) order by b.seq)
+				from (
+					select id, seq, count, payloads from attune.poll_batch
+					where sensor_ref = s.ref and status <> 'done' order by seq limit 20
+				) b
+			) as pending
+		from `+sensorTables+`
+		join attune.pack tp on tp.id = t.pack
+		where s.ref = @ref`, pgx.NamedArgs{"ref": sensorRef})
+	if err != nil {
+		return sensor.Turn{}, fmt.Errorf("reading the turn of sensor %q: %w", sensorRef, err)
+	}
+	return sensor.Turn{
+		Sensor: row.Sensor,
+		Trigger: sensor.Trigger{
+			ID: row.TriggerID, Ref: row.TriggerRef, PackRef: row.TriggerPackRef, Label: row.TriggerLabel,
+			Description: row.TriggerDescription, Enabled: row.TriggerEnabled, ParamSchema: row.TriggerParamSchema,
+			OutSchema: row.TriggerOutSchema, Ruleset: row.TriggerRuleset,
+		},
+		CommittedSeq: row.CommittedSeq,
+		Cursor:       row.Cursor,
+		Pending:      row.Pending,
+	}, nil
+}
+
+// Cursor returns the sensor's cursor, nil if it starts from the beginning, and the number of changes it has seen. The
+// state of a sensor that is gone is still there.
+func (s *Store) Cursor(ctx context.Context, sensorRef string) (cursor json.RawMessage, seq int64, err error) {
+	err = s.pool.QueryRow(ctx, `
+		select st.cursor, coalesce(st.committed_seq, 0)
+		from (select @ref::text as ref) r
+		left join attune.sensor_state st on st.sensor_ref = r.ref
+		where st.sensor_ref is not null or exists (select from attune.sensor s where s.ref = r.ref)`,
+		pgx.NamedArgs{"ref": sensorRef}).Scan(&cursor, &seq)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the cursor of sensor %q: %w", sensorRef, notFound(err))
+	}
+	return cursor, seq, nil
 }
 
 // SetCursor sets what the sensor's next poll starts from; nil: from the beginning. It returns sensor.ErrNotFound for an
 // unknown sensor, sensor.ErrBatchInHand while a batch is unfinished, and sensor.ErrRejectedPayload for a cursor that
 // PostgreSQL refuses.
 func (s *Store) SetCursor(ctx context.Context, sensorRef string, cursor json.RawMessage) error {
-	panic("soon")
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var known bool
+		err := tx.QueryRow(ctx, `select exists (select from attune.sensor where ref = @ref)`,
+			pgx.NamedArgs{"ref": sensorRef}).Scan(&known)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return sensor.ErrNotFound
+		}
+		state, err := lockState(ctx, tx, sensorRef)
+		if err != nil {
+			return err
+		}
+		if state.unfinished {
+			return sensor.ErrBatchInHand
+		}
+		return moveCursor(ctx, tx, sensorRef, cursor)
+	})
+	if reason, ok := refusal(err); ok {
+		err = fmt.Errorf("%w: %s", sensor.ErrRejectedPayload, reason)
+	}
+	if err != nil {
+		return fmt.Errorf("setting the cursor of sensor %q: %w", sensorRef, err)
+	}
+	return nil
 }
 
-// Cursor returns the sensor's cursor, nil if it starts from the beginning, and the number of changes it has seen. The
-// state of a sensor that is gone is still there.
-func (s *Store) Cursor(ctx context.Context, sensorRef string) (cursor json.RawMessage, seq int64, err error) {
-	panic("soon")
+// state is what decides whether a sensor's cursor may move.
+type state struct {
+	committedSeq int64
+	unfinished   bool // there is a batch that is not done
 }
 
-// SetStopped records that an operator stopped the sensor, or started it again.
-func (s *Store) SetStopped(ctx context.Context, sensorRef string, stopped bool) error { panic("soon") }
+// lockState creates the sensor's state if need be and locks it until the end of the transaction. The statements are
+// separate, though one round trip, so that the last sees what was committed while the second waited.
+func lockState(ctx context.Context, tx pgx.Tx, sensorRef string) (state, error) {
+	var st state
+	args := pgx.NamedArgs{"ref": sensorRef}
+	batch := &pgx.Batch{}
+	batch.Queue(`insert into attune.sensor_state (sensor_ref) values (@ref) on conflict do nothing`, args)
+	batch.Queue(`select committed_seq from attune.sensor_state where sensor_ref = @ref for update`, args).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&st.committedSeq) })
+	batch.Queue(`select exists (select from attune.poll_batch where sensor_ref = @ref and status <> 'done')`, args).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&st.unfinished) })
+	err := tx.SendBatch(ctx, batch).Close()
+	return st, err
+}
+
+// moveCursor sets the cursor of a locked state and counts the change, so that polls that started from the old one lose.
+func moveCursor(ctx context.Context, tx pgx.Tx, sensorRef string, cursor json.RawMessage) error {
+	_, err := tx.Exec(ctx, `
+		update attune.sensor_state set cursor = @cursor, committed_seq = committed_seq + 1, updated = now()
+		where sensor_ref = @ref`, pgx.NamedArgs{"ref": sensorRef, "cursor": cursor})
+	return err
+}
