@@ -1,0 +1,221 @@
+// Package service is the worker process: it wires the store, the broker, the runners and Temporal together, serves
+// until it is told to stop, and then hands back what is in flight.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"github.com/attune-automation/sensors/internal/config"
+	"github.com/attune-automation/sensors/internal/fleet"
+	"github.com/attune-automation/sensors/internal/logging"
+	"github.com/attune-automation/sensors/internal/messaging"
+	"github.com/attune-automation/sensors/internal/ops"
+	"github.com/attune-automation/sensors/internal/store"
+)
+
+// Service is one worker process.
+type Service struct {
+	config    config.Config
+	logger    *zap.Logger
+	store     *store.Store
+	publisher *messaging.Publisher
+	temporal  client.Client
+	fleet     *fleet.Fleet
+	metrics   *ops.Metrics
+}
+
+// Run runs a worker until ctx ends, and then stops it within the configured time. It waits for servers that are not
+// there yet: /readyz says which.
+func Run(ctx context.Context, cfg config.Config, logger *zap.Logger) error {
+	s, err := newService(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	stopOps, err := s.serveOps()
+	if err != nil {
+		return err
+	}
+	defer stopOps()
+	if err := s.prepare(ctx); err != nil {
+		return quiet(ctx, err)
+	}
+	return s.work(ctx)
+}
+
+func newService(ctx context.Context, cfg config.Config, logger *zap.Logger) (*Service, error) {
+	s := &Service{config: cfg, logger: logger}
+	var err error
+	if s.metrics, err = ops.NewMetrics(); err != nil {
+		return nil, err
+	}
+	if s.store, err = store.New(ctx, store.Config{URL: cfg.Database.URL, MaxConnections: cfg.Database.MaxConnections}); err != nil {
+		return nil, err
+	}
+	if err := s.connect(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) connect() (err error) {
+	mq := s.config.MessageQueue
+	s.publisher, err = messaging.New(messaging.Config{
+		URL: mq.URL, Exchange: mq.Exchange, DeclareQueues: mq.DeclareQueues, EventsQueue: mq.EventsQueue,
+		EnforcementsQueue: mq.EnforcementsQueue, ConfirmTimeout: mq.ConfirmTimeout, Channels: mq.Channels,
+		Logger: s.logger.Named("broker"), Metrics: s.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	options, err := s.config.TemporalOptions(logging.Temporal(s.logger.Named("temporal")), s.metrics.TemporalHandler())
+	if err != nil {
+		return err
+	}
+	if s.temporal, err = client.NewLazyClient(options); err != nil {
+		return fmt.Errorf("preparing the connection to Temporal: %w", err)
+	}
+	s.fleet, err = fleet.New(fleet.Config{
+		Client: s.temporal, Namespace: options.Namespace, TaskQueue: s.config.Temporal.TaskQueue,
+	})
+	if err != nil {
+		return err
+	}
+	return s.metrics.ObserveSensors(s.fleet.Counts)
+}
+
+// close releases what newService took. The broker's messages are all confirmed by then, or their batches are not done.
+func (s *Service) close() {
+	if s.temporal != nil {
+		s.temporal.Close()
+	}
+	if s.publisher != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if err := s.publisher.Close(ctx); err != nil {
+			s.logger.Warn("the connection to the broker did not close cleanly", zap.Error(err))
+		}
+	}
+	s.store.Close()
+}
+
+// serveOps starts the health and metrics port, if there is to be one.
+func (s *Service) serveOps() (stop func(), err error) {
+	if s.config.Ops.Address == "" {
+		return func() {}, nil
+	}
+	server, err := ops.New(ops.Config{
+		Address: s.config.Ops.Address,
+		Checks: map[string]func(context.Context) error{
+			"database": s.store.CheckSchema,
+			"broker":   s.publisher.Health,
+			"temporal": s.checkTemporal,
+		},
+		Gatherer: s.metrics.Registry(),
+		Logger:   s.logger.Named("ops"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	address, err := server.Start()
+	if err != nil {
+		return nil, err
+	}
+	s.logger.Info("serving health and metrics", zap.String("address", address))
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = server.Shutdown(ctx) // the process ends anyway
+	}, nil
+}
+
+func (s *Service) checkTemporal(ctx context.Context) error {
+	_, err := s.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return err
+}
+
+// prepare waits until the servers are there and as the worker needs them.
+func (s *Service) prepare(ctx context.Context) error {
+	steps := []struct {
+		waitingFor string
+		try        func(context.Context) error
+	}{
+		{"database", s.store.CheckSchema},
+		{"temporal", s.checkTemporal},
+		{"search attributes", s.fleet.EnsureSearchAttributes},
+		{"sensor manager", s.fleet.EnsureManager},
+	}
+	for _, step := range steps {
+		if err := s.persist(ctx, step.waitingFor, step.try); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The pause between two tries of persist, and the longest one try takes.
+const (
+	tryEvery = 2 * time.Second
+	tryFor   = 10 * time.Second
+)
+
+// persist tries until it works or ctx ends.
+func (s *Service) persist(ctx context.Context, waitingFor string, try func(context.Context) error) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, tryFor)
+		err := try(attempt)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		s.logger.Warn("waiting", zap.String("for", waitingFor), zap.Error(err))
+		select {
+		case <-time.After(tryEvery):
+		case <-ctx.Done():
+			return fmt.Errorf("stopped while waiting for the %s: %w", waitingFor, err)
+		}
+	}
+}
+
+// work runs the Temporal worker until ctx ends or the worker fails.
+func (s *Service) work(ctx context.Context) error {
+	fatal := make(chan error, 1)
+	w := worker.New(s.temporal, s.config.Temporal.TaskQueue, s.workerOptions(fatal))
+	if err := s.register(w); err != nil {
+		return err
+	}
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("starting the worker: %w", err)
+	}
+	s.logger.Info("working", zap.Strings("roles", s.config.Worker.Roles),
+		zap.String("task_queue", s.config.Temporal.TaskQueue), zap.String("version", Version()))
+	var err error
+	select {
+	case <-ctx.Done():
+		s.logger.Info("stopping: finishing or handing back what is in flight", zap.Duration("within", s.config.Worker.ShutdownTimeout))
+	case err = <-fatal:
+		err = fmt.Errorf("the Temporal worker failed: %w", err)
+	}
+	w.Stop()
+	s.logger.Info("stopped")
+	return err
+}
+
+func (s *Service) has(role string) bool { return slices.Contains(s.config.Worker.Roles, role) }
+
+// quiet drops the error of a stop that was asked for.
+func quiet(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
