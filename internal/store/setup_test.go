@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,3 +181,5 @@ func refusedPayloads() map[string]string {
 		"not JSON at all": `{"a": `,
 	}
 }
+
+func mapValues(m map[string]string) []string { return slices.Sorted(maps.Values(m)) }
