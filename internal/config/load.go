@@ -1,13 +1,128 @@
 package config
 
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/v2"
+)
+
 // Options say where Load reads.
 type Options struct {
 	File     string   // a YAML file that must exist; empty: config.yaml in the working directory if there is one
-	Environ  []string // as os.Environ returns it
+	Environ  []string // as os.Environ returns it; of a variable that is there twice, the last counts
 	Optional []string // required keys that this program does without, such as message_queue.url
 }
 
-// Load reads defaults, file and environment. Its error names every problem that they have.
+// Load reads defaults, file and environment; the later wins. Its error names every problem that they have.
 func Load(o Options) (Config, error) {
-	return Config{}, nil
+	l := loader{koanf: koanf.New(".")}
+	l.keys = keys(&l.config)
+	environ := environ(o.Environ)
+	l.addDefaults(environ)
+	l.addProfile(environ)
+	l.addFile(o.File, ".")
+	l.addTemporalEnviron(environ)
+	l.addEnviron(environ)
+	l.apply(o.Optional)
+	if err := l.err(); err != nil {
+		return Config{}, err
+	}
+	return l.config, nil
+}
+
+// loader lays the sources over each other and collects what is wrong with them. Only known keys get into koanf.
+type loader struct {
+	config   Config
+	keys     []key
+	koanf    *koanf.Koanf
+	problems []string
+}
+
+// setting is what a source says of a key. Its fields are exported because koanf copies it.
+type setting struct {
+	Text   string
+	List   bool   // Text is a list, separated by commas
+	Origin string // where it stands, for errors
+}
+
+func (l *loader) problem(format string, args ...any) {
+	l.problems = append(l.problems, fmt.Sprintf(format, args...))
+}
+
+// add lays settings, by key, over what is there.
+func (l *loader) add(settings map[string]any) {
+	l.load(confmap.Provider(settings, "."))
+}
+
+func (l *loader) load(p koanf.Provider) {
+	if err := l.koanf.Load(p, nil); err != nil {
+		l.problem("%v", err)
+	}
+}
+
+func (l *loader) addDefaults(e environ) {
+	defaults := map[string]any{}
+	for _, k := range l.keys {
+		if k.required == "" {
+			defaults[k.name] = setting{Text: k.fallback, Origin: "by default"}
+		}
+	}
+	path, _ := e.LookupEnv("PATH")
+	defaults["runtime.path"] = setting{Text: cmp.Or(path, "/usr/local/bin:/usr/bin:/bin"), Origin: "in PATH"}
+	defaults["worker.cache_dir"] = setting{Text: cacheDir(), Origin: "by default"}
+	l.add(defaults)
+}
+
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir() // no home, as in many containers
+	}
+	return filepath.Join(dir, "attune-sensors")
+}
+
+// apply hands every setting to its field, which checks it.
+func (l *loader) apply(optional []string) {
+	for _, k := range l.keys {
+		s, ok := l.koanf.Get(k.name).(setting)
+		switch {
+		case ok:
+			l.set(k, s)
+		case !slices.Contains(optional, k.name):
+			l.problem("%s (%s) is missing: set it, for example to %s", k.name, k.env(), k.required)
+		}
+	}
+	if l.problems == nil && l.config.Sensor.MaxRestartBackoff < l.config.Sensor.RestartBackoff {
+		l.problem("sensor.max_restart_backoff (%s): %s is less than sensor.restart_backoff, %s: raise it, or lower the other",
+			envName("sensor.max_restart_backoff"), short(l.config.Sensor.MaxRestartBackoff), short(l.config.Sensor.RestartBackoff))
+	}
+}
+
+func (l *loader) set(k key, s setting) {
+	err := k.value.set(s.Text)
+	if _, list := k.value.(listValue); s.List && !list {
+		err = errors.New("is a list: write one value")
+	}
+	if err != nil {
+		l.problem("%s (%s): %q %s %v", k.name, k.env(), k.mask(s.Text), s.Origin, err)
+	}
+}
+
+// err returns all problems as one error.
+func (l *loader) err() error {
+	switch len(l.problems) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("configuration: %s", l.problems[0])
+	default:
+		return fmt.Errorf("configuration has %d problems:\n- %s", len(l.problems), strings.Join(l.problems, "\n- "))
+	}
 }

@@ -19,3 +19,33 @@ func (c Config) TemporalOptions(logger log.Logger, metrics client.MetricsHandler
 	o.Logger, o.MetricsHandler = logger, metrics
 	return o, nil
 }
+
+// addProfile reads what Temporal's own tools share, a file with profiles and TEMPORAL_*, and lays its address and
+// namespace over what is there. The rest of the profile waits for TemporalOptions, but is checked here.
+func (l *loader) addProfile(e environ) {
+	profile, err := envconfig.LoadClientConfigProfile(envconfig.LoadClientConfigProfileOptions{EnvLookup: e})
+	if err == nil {
+		_, err = profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
+	}
+	if err != nil {
+		l.problem("settings of the connection to Temporal (TEMPORAL_*): %v", err)
+		return
+	}
+	l.config.Temporal.profile = profile
+	l.addNonEmpty("temporal.address", profile.Address, "in Temporal's own file")
+	l.addNonEmpty("temporal.namespace", profile.Namespace, "in Temporal's own file")
+}
+
+// addTemporalEnviron lays TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE over our file: the environment goes before files.
+func (l *loader) addTemporalEnviron(e environ) {
+	address, _ := e.LookupEnv("TEMPORAL_ADDRESS")
+	namespace, _ := e.LookupEnv("TEMPORAL_NAMESPACE")
+	l.addNonEmpty("temporal.address", address, "in TEMPORAL_ADDRESS")
+	l.addNonEmpty("temporal.namespace", namespace, "in TEMPORAL_NAMESPACE")
+}
+
+func (l *loader) addNonEmpty(name, text, origin string) {
+	if text != "" {
+		l.add(map[string]any{name: setting{Text: text, Origin: origin}})
+	}
+}

@@ -1,0 +1,237 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// value is a field of Config, as text. The error of set goes on from the text that it was given ("is too short: use
+// ...") without quoting it, since it may be secret.
+type value interface {
+	set(text string) error
+	text() string
+	kind() string // type and limits, for the documentation
+}
+
+type textValue struct{ field *string }
+
+func (v textValue) set(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New("is empty: set it, or leave it out for the default")
+	}
+	*v.field = text
+	return nil
+}
+
+func (v textValue) text() string { return *v.field }
+
+func (v textValue) kind() string { return "text" }
+
+type choiceValue struct {
+	field   *string
+	choices []string
+}
+
+func (v choiceValue) set(text string) error {
+	if !slices.Contains(v.choices, text) {
+		return fmt.Errorf("is not known: use %s", oneOf(v.choices))
+	}
+	*v.field = text
+	return nil
+}
+
+func (v choiceValue) text() string { return *v.field }
+
+func (v choiceValue) kind() string { return oneOf(v.choices) }
+
+// listValue is some of a few known words, each at most once.
+type listValue struct {
+	field *[]string
+	words []string
+}
+
+func (v listValue) set(text string) error {
+	var list []string
+	for word := range strings.SplitSeq(text, ",") {
+		word = strings.TrimSpace(word)
+		switch {
+		case word == "":
+			continue
+		case !slices.Contains(v.words, word):
+			return fmt.Errorf("has the unknown word %q: use some of %s", word, strings.Join(v.words, ", "))
+		case slices.Contains(list, word):
+			return fmt.Errorf("has %q twice: name it once", word)
+		}
+		list = append(list, word)
+	}
+	if list == nil {
+		return fmt.Errorf("is empty: use some of %s", strings.Join(v.words, ", "))
+	}
+	*v.field = list
+	return nil
+}
+
+func (v listValue) text() string { return strings.Join(*v.field, ",") }
+
+func (v listValue) kind() string { return "list of " + strings.Join(v.words, ", ") }
+
+type boolValue struct{ field *bool }
+
+func (v boolValue) set(text string) error {
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return errors.New("is neither true nor false: write one of them")
+	}
+	*v.field = b
+	return nil
+}
+
+func (v boolValue) text() string { return strconv.FormatBool(*v.field) }
+
+func (v boolValue) kind() string { return "true or false" }
+
+type intValue struct {
+	field    *int
+	min, max int
+}
+
+func (v intValue) set(text string) error {
+	n, err := strconv.Atoi(text)
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		return fmt.Errorf("is not a whole number: use %d to %d", v.min, v.max)
+	case n > v.max: // Atoi returns the nearest number when there are too many digits
+		return fmt.Errorf("is too large: use %d to %d", v.min, v.max)
+	case n < v.min:
+		return fmt.Errorf("is too small: use %d to %d", v.min, v.max)
+	}
+	*v.field = n
+	return nil
+}
+
+func (v intValue) text() string { return strconv.Itoa(*v.field) }
+
+func (v intValue) kind() string { return fmt.Sprintf("number, %d to %d", v.min, v.max) }
+
+type durationValue struct {
+	field    *time.Duration
+	min, max time.Duration
+}
+
+func (v durationValue) set(text string) error {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil && isNumber(text):
+		return fmt.Errorf("has no unit: write %ss if seconds are meant", text)
+	case err != nil:
+		return errors.New("is not a duration: write one such as 500ms, 30s, 5m or 1h30m")
+	case d > v.max:
+		return fmt.Errorf("is too long: use %s to %s", short(v.min), short(v.max))
+	case d < v.min:
+		return fmt.Errorf("is too short: use %s to %s", short(v.min), short(v.max))
+	}
+	*v.field = d
+	return nil
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil
+}
+
+func (v durationValue) text() string { return short(*v.field) }
+
+func (v durationValue) kind() string {
+	return fmt.Sprintf("duration, %s to %s", short(v.min), short(v.max))
+}
+
+// short writes 5m0s as 5m and 1h0m0s as 1h.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// addressValue is host:port.
+type addressValue struct {
+	field *string
+	off   bool // empty is allowed
+}
+
+func (v addressValue) set(text string) error {
+	if text == "" && v.off {
+		*v.field = ""
+		return nil
+	}
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("is not an address: write host:port, such as localhost:7233 or [::1]:7233")
+	}
+	*v.field = text
+	return nil
+}
+
+func (v addressValue) text() string { return *v.field }
+
+func (v addressValue) kind() string { return "host:port" }
+
+// amqpName names an exchange or a queue.
+type amqpName struct{ field *string }
+
+func (v amqpName) set(text string) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return errors.New("is empty: name it, or leave it out for the default")
+	case len(text) > 255:
+		return errors.New("is too long: use at most 255 bytes")
+	case strings.HasPrefix(text, "amq."):
+		return errors.New("is reserved: the broker keeps names that begin with amq. to itself")
+	}
+	*v.field = text
+	return nil
+}
+
+func (v amqpName) text() string { return *v.field }
+
+func (v amqpName) kind() string { return "name" }
+
+type urlValue struct {
+	field   *string
+	schemes []string
+}
+
+func (v urlValue) set(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err == nil && !slices.Contains(v.schemes, u.Scheme):
+		return fmt.Errorf("is no %s URL: begin it with %s://", v.schemes[0], strings.Join(v.schemes, ":// or "))
+	case maskURL(text) == hidden:
+		return errors.New("is not a URL: percent-encode special characters of the password, such as %40 for @ and %2F for /")
+	}
+	*v.field = text
+	return nil
+}
+
+func (v urlValue) text() string { return *v.field }
+
+func (v urlValue) kind() string { return "URL, secret" }
+
+// oneOf writes a list as "a, b or c".
+func oneOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
