@@ -25,6 +25,9 @@ const (
 // so that the worst pattern on the longest payload stays within seconds.
 const maxPattern = 300
 
+// maxSchema is the longest schema, in bytes: compiling takes time in proportion to its square.
+const maxSchema = 128 << 10
+
 // Schema is a compiled JSON Schema, safe for concurrent use.
 type Schema struct {
 	compiled *jsonschema.Schema
@@ -33,6 +36,9 @@ type Schema struct {
 // Compile reads a JSON Schema. What is wrong with it comes back as Violations, whose paths start with name and lead
 // into the schema.
 func Compile(name string, raw []byte) (*Schema, error) {
+	if len(raw) > maxSchema {
+		return nil, Violations{{Path: []string{name}, Message: fmt.Sprintf("has %d bytes: a schema has at most %d", len(raw), maxSchema)}}
+	}
 	if err := CheckPayload(raw); err != nil {
 		return nil, Violations{{Path: []string{name}, Message: err.Error()}}
 	}

@@ -89,6 +89,7 @@ func TestCompileRefuses(t *testing.T) {
 		"neighbour":        {`{"$ref": "other.json"}`, `out_schema: "other.json" is outside of the schema: copy what it refers to under $defs`},
 		"nowhere":          {`{"$ref": "#/$defs/none"}`, `out_schema: $ref "#/$defs/none" leads nowhere in the schema`},
 		"unknown draft":    {`{"$schema": "https://example.com/draft"}`, `out_schema: "https://example.com/draft" is outside of the schema: copy what it refers to under $defs`},
+		"too long":         {`{"title": "` + strings.Repeat("a", 128<<10) + `"}`, `out_schema: has 131085 bytes: a schema has at most 131072`},
 		"absurd number":    {`{"minimum": 1e999999999}`, `out_schema: byte 12: a number with an exponent beyond ±1000`},
 	}
 	for name, test := range tests {

@@ -1,0 +1,168 @@
+package pack
+
+import (
+	"cmp"
+	"errors"
+	"regexp"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/schema"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+var (
+	triggerKeys = []string{"ref", "label", "description", "enabled", "param_schema", "out_schema"}
+	sensorKeys  = []string{
+		"ref", "label", "description", "runtime", "entrypoint", "trigger", "enabled", "poll_interval", "timeout",
+		"max_restart_attempts", "restart_on_error", "param_schema", "config",
+	}
+	ruleKeys   = []string{"ref", "label", "description", "trigger", "condition", "conditions", "action", "enabled"}
+	actionKeys = []string{"ref", "params"}
+	runtimes   = []string{sensor.RuntimePython, sensor.RuntimeNode, sensor.RuntimeExec}
+)
+
+// defineTriggers takes only other packs' triggers from the known ones: of its own, the folder is the whole truth.
+func (l *loader) defineTriggers(known []sensor.Trigger) {
+	for _, k := range known {
+		if k.PackRef == l.pack.Ref {
+			continue
+		}
+		t := &trigger{}
+		if len(k.ParamSchema) > 0 {
+			t.params, _ = schema.Compile("param_schema", k.ParamSchema) // it compiled when its own pack was applied
+		}
+		l.triggers[k.Ref] = t
+	}
+	l.define("triggers", triggerKeys, func(s section, ref string) {
+		t := sensor.Trigger{
+			Ref: ref, PackRef: l.pack.Ref,
+			Label: s.text("label", ref), Description: s.text("description", ""), Enabled: s.enabled(),
+		}
+		own := &trigger{}
+		t.ParamSchema, own.params = s.schema("param_schema")
+		t.OutSchema, _ = s.schema("out_schema")
+		l.triggers[ref] = own
+		l.pack.Triggers = append(l.pack.Triggers, t)
+	})
+	slices.SortFunc(l.pack.Triggers, func(a, b sensor.Trigger) int { return cmp.Compare(a.Ref, b.Ref) })
+}
+
+func (l *loader) defineSensors() {
+	l.define("sensors", sensorKeys, func(s section, ref string) {
+		def := sensor.Sensor{
+			Ref: ref, PackRef: l.pack.Ref,
+			Label: s.text("label", ref), Description: s.text("description", ""), Enabled: s.enabled(),
+			TriggerRef:         l.checkTrigger(s),
+			PollInterval:       s.duration("poll_interval"),
+			Timeout:            s.duration("timeout"),
+			MaxRestartAttempts: s.count("max_restart_attempts"),
+			RestartOnError:     s.flag("restart_on_error"),
+		}
+		def.Runtime, def.Entrypoint = l.code(s)
+		l.configure(s, &def)
+		l.pack.Sensors = append(l.pack.Sensors, def)
+	})
+	slices.SortFunc(l.pack.Sensors, func(a, b sensor.Sensor) int { return cmp.Compare(a.Ref, b.Ref) })
+}
+
+// code returns what runs a sensor, and what of the pack's files it runs.
+func (l *loader) code(s section) (runtime, entrypoint string) {
+	runtime = s.required("runtime", didYouMean("", runtimes))
+	if runtime != "" && !slices.Contains(runtimes, runtime) {
+		s.report("runtime", "unknown runtime %q: %s", runtime, didYouMean(runtime, runtimes))
+	}
+	entrypoint = s.required("entrypoint", "write the file that the runtime starts, such as code/watch.py")
+	if entrypoint == "" {
+		return runtime, ""
+	}
+	name, err := l.tree.checkEntrypoint(entrypoint, runtime == sensor.RuntimeExec)
+	if err != nil {
+		s.report("entrypoint", "%v", err)
+	}
+	return runtime, name
+}
+
+// configure reads the sensor's config and checks it against its own schema and the trigger's.
+func (l *loader) configure(s section, def *sensor.Sensor) {
+	own, params := s.schema("param_schema")
+	def.ParamSchema = own
+	def.Config = s.object("config", "{}")
+	if def.Config == nil {
+		return
+	}
+	seen := map[string]bool{}
+	check := func(origin string, params *schema.Schema) {
+		if params == nil {
+			return
+		}
+		err := params.Check("config", def.Config)
+		if err == nil || seen[err.Error()] {
+			return
+		}
+		seen[err.Error()] = true
+		s.violations(origin, err)
+	}
+	check("", params)
+	if t := l.triggers[def.TriggerRef]; t != nil {
+		check("by param_schema of trigger "+def.TriggerRef+": ", t.params)
+	}
+}
+
+func (l *loader) defineRules() {
+	l.define("rules", ruleKeys, func(s section, ref string) {
+		rule := sensor.Rule{
+			Ref: ref, PackRef: l.pack.Ref,
+			Label: s.text("label", ref), Description: s.text("description", ""), Enabled: s.enabled(),
+			TriggerRef: l.checkTrigger(s),
+			Condition:  s.text("condition", string(condition.All)),
+			Conditions: s.list("conditions", "[]"),
+		}
+		if rule.Conditions != nil {
+			_, err := condition.Compile(condition.Mode(rule.Condition), rule.Conditions)
+			s.conditionProblems(err)
+		}
+		l.act(s, &rule)
+		l.pack.Rules = append(l.pack.Rules, rule)
+	})
+	slices.SortFunc(l.pack.Rules, func(a, b sensor.Rule) int { return cmp.Compare(a.Ref, b.Ref) })
+}
+
+// act reads what a match of the rule orders.
+func (l *loader) act(s section, rule *sensor.Rule) {
+	const remedy = "write action: {ref: PACK.NAME, params: {...}}"
+	n, ok := s.value("action")
+	switch {
+	case !ok:
+		s.report("action", "missing: %s", remedy)
+		return
+	case n.Kind != yaml.MappingNode:
+		s.report("action", "got %s: %s", describe(n), remedy)
+		return
+	}
+	action := newSection(s.doc, n, below(s.path, "action"), actionKeys...)
+	rule.ActionRef = action.required("ref", "write the ref of the action, PACK.NAME")
+	if err := sensor.CheckRef(rule.ActionRef); err != nil && rule.ActionRef != "" {
+		action.report("ref", "%v", err)
+	}
+	rule.ActionParams = action.object("params", "{}")
+}
+
+var conditionKeys = regexp.MustCompile(`[^.\[\]]+`)
+
+// conditionProblems reports what package condition found, each at its own line.
+func (s section) conditionProblems(err error) {
+	if err == nil {
+		return
+	}
+	problems, ok := errors.AsType[condition.Problems](err)
+	if !ok {
+		s.report("conditions", "%v", err)
+	}
+	for _, p := range problems {
+		path := conditionKeys.FindAllString(p.Path, -1)
+		s.doc.report(s.doc.line(path), path, "%s", p.Message)
+	}
+}

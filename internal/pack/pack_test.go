@@ -1,0 +1,222 @@
+package pack_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/pack"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/packs"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files in testdata")
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	got, err := pack.LoadFS(folder(t, "testdata/good.txtar"), pack.Options{Known: known()})
+	require.NoError(t, err)
+
+	require.Len(t, got.Digest, 64)
+	require.NotEmpty(t, got.Archive)
+	got.Digest, got.Archive = "", nil
+	no := false
+	require.Equal(t, sensor.Pack{
+		Ref: "good", Label: "good", Version: "1.10", Description: "A pack without problems.",
+		Triggers: []sensor.Trigger{{
+			Ref: "good.push", PackRef: "good", Label: "2026-01-02", Enabled: true,
+			ParamSchema: []byte(`{"required":["url"],"properties":{"url":{"type":"string"}}}`),
+			OutSchema:   []byte(`{"type":"object"}`),
+		}, {
+			Ref: "good.quiet", PackRef: "good", Label: "good.quiet", Enabled: false,
+		}},
+		Sensors: []sensor.Sensor{{
+			Ref: "good.defaults", PackRef: "good", Label: "good.defaults", Enabled: true, TriggerRef: "core.sensor_failed",
+			Runtime: sensor.RuntimeNode, Entrypoint: "code/watch.js", Config: []byte(`{}`),
+		}, {
+			Ref: "good.watch", PackRef: "good", Label: "Watch", Description: "Two\nlines\n", Enabled: false,
+			TriggerRef: "good.push", Runtime: sensor.RuntimePython, Entrypoint: "code/watch.py",
+			PollInterval: 90 * time.Second, Timeout: 1500 * time.Millisecond, MaxRestartAttempts: 5, RestartOnError: &no,
+			ParamSchema: []byte(`true`),
+			Config: []byte(`{"url":"http://localhost?a=1&b=<2>","big":123456789012345678901234567890,"exact":0.10,` +
+				`"hex":255,"octal":493,"positive":5,"point":0.5,"whole":1,"power":1e3,"date":"2026-01-02","answer":"yes",` +
+				`"time":"12:30:00","none":null,"text":"5","copy":["a","b"],"again":["a","b"]}`),
+		}},
+		Rules: []sensor.Rule{{
+			Ref: "good.all", PackRef: "good", Label: "good.all", TriggerRef: "core.sensor_failed", Enabled: true,
+			Condition: "all", Conditions: []byte(`[]`), ActionRef: "notify.page", ActionParams: []byte(`{}`),
+		}, {
+			Ref: "good.main", PackRef: "good", Label: "good.main", TriggerRef: "good.push", Enabled: true,
+			Condition:  "any",
+			Conditions: []byte(`[{"field":"payload.branch","operator":"equals","value":"main"},{"not":{"field":"payload.size","operator":"less_than","value":9007199254740993}}]`),
+			ActionRef:  "notify.send", ActionParams: []byte(`{"to":"ops"}`),
+		}},
+	}, got)
+}
+
+func TestLoadReportsEveryProblem(t *testing.T) {
+	t.Parallel()
+	archives, err := filepath.Glob("testdata/bad*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, archives)
+	for _, archive := range archives {
+		t.Run(filepath.Base(archive), func(t *testing.T) {
+			t.Parallel()
+			_, err := pack.LoadFS(folder(t, archive), pack.Options{Known: known()})
+			problems, ok := errors.AsType[pack.Problems](err)
+			require.True(t, ok, "%v", err)
+			golden(t, strings.TrimSuffix(archive, ".txtar")+".golden", problems.Error()+"\n")
+		})
+	}
+}
+
+func TestLoadOfAnUnreadableFolder(t *testing.T) {
+	t.Parallel()
+	_, err := pack.Load("testdata/nowhere", pack.Options{})
+	require.EqualError(t, err, `opening the pack's folder "testdata/nowhere": no such file or directory`)
+	_, err = pack.Load("testdata", pack.Options{})
+	require.EqualError(t, err, `pack.yaml: missing: write one with at least ref`)
+}
+
+func TestSet(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ set, config, problem string }{
+		"text":           {"good.dotted.name.path=/srv/repo", `{"path":"/srv/repo","nested":{"a":1}}`, ""},
+		"number":         {"good.dotted.name.nested.a=2", `{"path":"/tmp","nested":{"a":2}}`, ""},
+		"quoted number":  {"good.dotted.name.nested.a='2'", `{"path":"/tmp","nested":{"a":"2"}}`, ""},
+		"new keys":       {"good.dotted.name.x.y=[1, b]", `{"path":"/tmp","nested":{"a":1},"x":{"y":[1,"b"]}}`, ""},
+		"nothing":        {"good.dotted.name.path=", `{"path":"","nested":{"a":1}}`, ""},
+		"equals sign":    {"good.dotted.name.path=a=b", `{"path":"a=b","nested":{"a":1}}`, ""},
+		"config of none": {"good.dotted.new=true", `{"new":true}`, ""},
+		"no value":       {"good.dotted.name.path", "", "--set: good.dotted.name.path: write SENSOR_REF.KEY=VALUE"},
+		"no sensor":      {"good.other.path=1", "", "--set: good.other.path=1: names no sensor of this pack: write SENSOR_REF.KEY=VALUE; its sensors are good.dotted, good.dotted.name"},
+		"no YAML":        {"good.dotted.name.path=[", "", "--set: good.dotted.name.path=[: the value is not YAML: write it in quotes"},
+		"below a text":   {"good.dotted.name.path.x=1", "", "--set: good.dotted.name.path.x=1: path.x has a value already that holds no keys"},
+		"breaks schema":  {"good.dotted.name.path=5", "", "sensors/b.yaml:6: config.path: by param_schema of trigger good.t: got number, want string"},
+		"the same twice": {"good.dotted.name.a={b: 1, b: 2}", "", "sensors/b.yaml:6: config.a.b: key is already in line 6: keep one"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := pack.LoadFS(folder(t, "testdata/set.txtar"), pack.Options{Set: []string{test.set}})
+			if test.problem != "" {
+				require.EqualError(t, err, test.problem)
+				return
+			}
+			require.NoError(t, err)
+			var configs []string
+			for _, s := range got.Sensors {
+				configs = append(configs, string(s.Config))
+			}
+			require.Contains(t, configs, test.config)
+		})
+	}
+}
+
+// TestCorePack holds the embedded pack to what the service emits.
+func TestCorePack(t *testing.T) {
+	t.Parallel()
+	core, err := packs.Core()
+	require.NoError(t, err)
+	got, err := pack.LoadFS(core, pack.Options{})
+	require.NoError(t, err)
+	require.Equal(t, "core", got.Ref)
+	require.Equal(t, sensor.TriggerSensorFailed, got.Triggers[0].Ref)
+}
+
+// TestDocumentation loads the pack that docs/packs.md builds up: every code block there that starts with `# PATH`.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/packs.md")
+	require.NoError(t, err)
+	files := fstest.MapFS{}
+	for i, block := range strings.Split(string(text), "```") {
+		_, body, _ := strings.Cut(block, "\n")
+		title, _, _ := strings.Cut(body, "\n")
+		if name, ok := strings.CutPrefix(title, "# "); ok && i%2 == 1 && strings.Contains(name, ".") {
+			files[name] = &fstest.MapFile{Data: []byte(body), Mode: 0o644}
+		}
+	}
+	got, err := pack.LoadFS(files, pack.Options{Set: []string{"weather.station.url=http://localhost:8080"}})
+	require.NoError(t, err)
+	require.Len(t, got.Triggers, 1)
+	require.Len(t, got.Sensors, 1)
+	require.Len(t, got.Rules, 1)
+}
+
+func TestAliasBombs(t *testing.T) {
+	t.Parallel()
+	bomb := "ref: a.b\nx0: &x0 [z, z, z, z, z, z, z, z, z, z]\n"
+	for i := range 12 {
+		bomb += fmt.Sprintf("x%d: &x%d [%s]\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*x%d, ", i), 10), ", "))
+	}
+	bomb += "param_schema: {enum: *x12}\nout_schema: &loop {anyOf: [*loop, *loop]}\n"
+	_, err := pack.LoadFS(fstest.MapFS{
+		"pack.yaml":       {Data: []byte("ref: a")},
+		"triggers/b.yaml": {Data: []byte(bomb)},
+	}, pack.Options{})
+	require.ErrorContains(t, err, "grows beyond 1048576 bytes: write less, or use fewer aliases")
+	require.ErrorContains(t, err, "out_schema: nests deeper than 100 levels")
+	require.Less(t, len(err.Error()), 5000)
+}
+
+// FuzzLoad feeds any text to every kind of definition: it may be refused, but never bring the loader down.
+func FuzzLoad(f *testing.F) {
+	for _, name := range []string{"testdata/bad.txtar", "testdata/good.txtar", "testdata/set.txtar"} {
+		archive, err := txtar.ParseFile(name)
+		require.NoError(f, err)
+		for _, file := range archive.Files {
+			f.Add(file.Data)
+		}
+	}
+	f.Add([]byte("a: &a {b: *a}\nconfig: *a\nout_schema: *a\nconditions: [*a]"))
+	f.Add([]byte("? [a]\n: b\n!!map {}: c"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, err := pack.LoadFS(fstest.MapFS{
+			"pack.yaml":       {Data: []byte("ref: good")},
+			"triggers/x.yaml": {Data: text},
+			"sensors/x.yaml":  {Data: text},
+			"rules/x.yaml":    {Data: text},
+		}, pack.Options{Set: []string{"good.watch.url=1"}})
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+		}
+	})
+}
+
+// known is a trigger of another pack, as the database would have it.
+func known() []sensor.Trigger {
+	return []sensor.Trigger{{Ref: "core.sensor_failed", PackRef: "core", Enabled: true}}
+}
+
+// folder is the file system that a txtar archive describes.
+func folder(t *testing.T, name string) fs.FS {
+	t.Helper()
+	archive, err := txtar.ParseFile(name)
+	require.NoError(t, err)
+	files := fstest.MapFS{}
+	for _, file := range archive.Files {
+		files[file.Name] = &fstest.MapFile{Data: file.Data, Mode: 0o644}
+	}
+	return files
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.WriteFile(name, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(name)
+	require.NoError(t, err, "run the test with -update")
+	require.Equal(t, string(want), got)
+}
