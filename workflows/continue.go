@@ -7,12 +7,12 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// restless says whether this run should continue as new now: it has recovered from a failure, the retry policy in force
-// is no longer the definition's, or its history is long; and no update is being handled.
+// restless says whether this run should continue as new now: it has recovered from a failure, the definition asks for
+// another retry policy, or its history is long; and no update is being handled.
 func (l *loop) restless(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	due := l.recovered ||
-		(l.attempt == 1 && l.allowed != l.spec.MaxAttempts) ||
+		(l.renew && l.attempt == 1) ||
 		(l.limit > 0 && l.polls >= l.limit) ||
 		info.GetContinueAsNewSuggested() ||
 		info.GetCurrentHistoryLength() > historyLimit(l.ref)

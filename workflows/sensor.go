@@ -58,6 +58,7 @@ type loop struct {
 	failed    bool           // for good
 	heavy     bool           // the last batch made so many enforcements that matching goes the regular way
 	reload    bool           // the definition changed
+	renew     bool           // it changed so that the retry policy in force is not right any more
 	stopping  string         // why to stop; empty: go on
 	closing   bool           // nothing more is started in this run
 
@@ -123,6 +124,7 @@ func (l *loop) change(ctx workflow.Context) error {
 	if err := l.load(ctx); err != nil || known == l.spec.Version {
 		return err
 	}
+	l.renew = l.allowed != l.spec.MaxAttempts
 	l.carry.NextPoll = workflow.Now(ctx)
 	return l.enter(ctx, l.state)
 }

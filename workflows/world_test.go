@@ -1,0 +1,158 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/attune-automation/sensors/activities"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// world is what the activities of a test act on: the batches that polls bring, and what was done to them.
+type world struct {
+	mu        sync.Mutex
+	spec      sensor.Spec
+	inactive  string
+	polls     func(n int) (activities.PollResult, error) // n counts from 1
+	polled    int
+	pollTimes []time.Time
+	drained   int
+	generated []int64
+	matched   []int64
+	cursors   []string
+	emitted   []sensor.SystemEvent
+	generate  func(attempt int) error // fails generate-event
+	attempts  int
+}
+
+func newWorld() *world {
+	return &world{
+		spec: sensor.Spec{Ref: "t.s", Runtime: sensor.RuntimeExec, TriggerRef: "t.t", Version: 1, PollInterval: 30 * time.Second,
+			Timeout: time.Minute, MaxAttempts: 3, RestartBackoff: 10 * time.Second, MaxRestartBackoff: time.Minute},
+		polls: func(int) (activities.PollResult, error) { return activities.PollResult{}, nil },
+	}
+}
+
+// brings makes the nth poll bring a batch of the same number.
+func (w *world) brings(n int64, more bool) (activities.PollResult, error) {
+	return activities.PollResult{BatchID: n, Count: 1, More: more, Version: w.spec.Version}, nil
+}
+
+func (w *world) env(t *testing.T) *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(30 * time.Second)
+	env.RegisterWorkflow(Sensor)
+	env.RegisterWorkflow(EmitEvent)
+	register := func(name string, f any) { env.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
+	register("LoadSensor", w.load)
+	register("Poll", func(_ context.Context, in activities.PollInput) (activities.PollResult, error) {
+		return w.poll(env.Now(), in)
+	})
+	register("GenerateEvents", w.generateEvents)
+	register("MatchRules", w.matchRules)
+	register("SetCursor", w.setCursor)
+	register("StoreSystemEvent", w.storeEvent)
+	return env
+}
+
+func (w *world) load(context.Context, string) (activities.LoadResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return activities.LoadResult{Spec: w.spec, Inactive: w.inactive}, nil
+}
+
+func (w *world) poll(now time.Time, in activities.PollInput) (activities.PollResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if in.DrainOnly {
+		w.drained++
+		return activities.PollResult{}, nil
+	}
+	w.polled++
+	w.pollTimes = append(w.pollTimes, now)
+	return w.polls(w.polled)
+}
+
+func (w *world) generateEvents(_ context.Context, in activities.BatchInput) (activities.GenerateResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.attempts++
+	if w.generate != nil {
+		if err := w.generate(w.attempts); err != nil {
+			return activities.GenerateResult{}, err
+		}
+	}
+	w.generated = append(w.generated, in.BatchID)
+	return activities.GenerateResult{Events: 1, FirstEventID: in.BatchID}, nil
+}
+
+func (w *world) matchRules(_ context.Context, in activities.BatchInput) (activities.MatchResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.matched = append(w.matched, in.BatchID)
+	return activities.MatchResult{Enforcements: 2}, nil
+}
+
+func (w *world) setCursor(_ context.Context, in activities.CursorInput) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cursors = append(w.cursors, string(in.Cursor))
+	return nil
+}
+
+func (w *world) storeEvent(_ context.Context, event sensor.SystemEvent) (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.emitted = append(w.emitted, event)
+	return 1000, nil
+}
+
+func sensorFault() error {
+	return temporal.NewApplicationErrorWithOptions("exception: boom", activities.TypeSensorError,
+		temporal.ApplicationErrorOptions{NonRetryable: true})
+}
+
+// stopAt stops the sensor at a moment after its start.
+func stopAt(env *testsuite.TestWorkflowEnvironment, after time.Duration) {
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(SignalStop, "test over") }, after)
+}
+
+func start(env *testsuite.TestWorkflowEnvironment) {
+	env.ExecuteWorkflow(Sensor, SensorInput{Ref: "t.s", Carry: &Carry{}})
+}
+
+func queryStatus(t *testing.T, env *testsuite.TestWorkflowEnvironment) Status {
+	t.Helper()
+	value, err := env.QueryWorkflow(QueryStatus)
+	require.NoError(t, err)
+	var status Status
+	require.NoError(t, value.Get(&status))
+	return status
+}
+
+// continued returns the input of the run that follows, if this one continued as new.
+func continued(env *testsuite.TestWorkflowEnvironment) (SensorInput, bool) {
+	var again *workflow.ContinueAsNewError
+	if !errors.As(env.GetWorkflowError(), &again) {
+		return SensorInput{}, false
+	}
+	return carriedInput(again), true
+}
+
+func carriedInput(again *workflow.ContinueAsNewError) (in SensorInput) {
+	if err := converter.GetDefaultDataConverter().FromPayloads(again.Input, &in); err != nil {
+		panic(err)
+	}
+	return in
+}
