@@ -29,8 +29,8 @@ func TestFinishBatch(t *testing.T) {
 		require.Nil(t, batch.Payloads)
 		require.Equal(t, 1, batch.Count)
 	}
-	require.ErrorIs(t, b.FinishBatch(b.ctx, 404), sensor.ErrNotFound)
-	_, err := b.Batch(b.ctx, 404)
+	require.ErrorIs(t, b.FinishBatch(b.ctx, -1), sensor.ErrNotFound)
+	_, err := b.Batch(b.ctx, -1)
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 }
 

@@ -108,32 +108,30 @@ func TestManyAtOnceCommitEvents(t *testing.T) {
 
 func TestCommitEventsThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
-	for name, breakIt := range map[string]string{
-		"before the rejected":   `alter table attune.rejected_event add check (reason <> 'bad')`,
-		"before the state":      `alter table attune.sensor_state add check (committed_seq < 1)`,
-		"before the batch":      `alter table attune.poll_batch add check (status <> 'generated')`,
-		"at the commit's check": `create constraint trigger late after insert on attune.event deferrable initially deferred for each row execute function suppress_redundant_updates_trigger()`,
+	b := setupAlterable(t)
+	id := b.poll(t, `1`, `{"a": "\u0000"}`, `{}`, `{}`)[0].ID
+	batch := b.batch(t, id)
+	for _, test := range []struct{ breakIt, want string }{ // from the commit back to the first statement
+		{`create constraint trigger at_commit after insert on attune.event deferrable initially deferred
+			for each row execute function suppress_redundant_updates_trigger()`, "must be called on update"},
+		{`alter table attune.poll_batch add constraint at_batch check (status <> 'generated')`, "at_batch"},
+		{`alter table attune.sensor_state add constraint at_state check (committed_seq < 1)`, "at_state"},
+		{`alter table attune.rejected_event add constraint at_rejected check (reason <> 'bad')`, "at_rejected"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			id := b.poll(t, `1`, `{"a": "\u0000"}`, `{}`, `{}`)[0].ID
-			batch := b.batch(t, id)
-			b.exec(t, breakIt)
+		b.exec(t, test.breakIt)
 
-			_, err := b.CommitEvents(b.ctx, batch, newEvents(batch.Payloads)[:2],
-				[]sensor.Rejection{{Position: 2, Raw: []byte(`{}`), Reason: "bad"}})
+		_, err := b.CommitEvents(b.ctx, batch, newEvents(batch.Payloads)[:2],
+			[]sensor.Rejection{{Position: 2, Raw: []byte(`{}`), Reason: "bad"}})
 
-			require.Error(t, err)
-			require.ErrorContains(t, err, fmt.Sprint("batch ", id))
-			require.Zero(t, b.count(t, "event"))
-			require.Zero(t, b.count(t, "rejected_event"))
-			cursor, seq, err := b.Cursor(b.ctx, sensorRef)
-			require.NoError(t, err)
-			require.Nil(t, cursor)
-			require.Zero(t, seq)
-			require.Equal(t, sensor.BatchStored, b.batch(t, id).Status)
-		})
+		require.ErrorContains(t, err, fmt.Sprint("batch ", id))
+		require.ErrorContains(t, err, test.want)
+		require.Zero(t, b.count(t, "event"))
+		require.Zero(t, b.count(t, "rejected_event"))
+		cursor, seq, err := b.Cursor(b.ctx, sensorRef)
+		require.NoError(t, err)
+		require.Nil(t, cursor)
+		require.Zero(t, seq)
+		require.Equal(t, sensor.BatchStored, b.batch(t, id).Status)
 	}
 }
 
@@ -243,6 +241,6 @@ func TestCommitEventsAfterTheTriggerIsGone(t *testing.T) {
 func TestCommitEventsOfUnknownBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, err := b.CommitEvents(b.ctx, sensor.Batch{ID: 404}, nil, nil)
+	_, err := b.CommitEvents(b.ctx, sensor.Batch{ID: -1}, nil, nil)
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 }

@@ -157,6 +157,6 @@ func TestCommitEnforcementsNeedsEvents(t *testing.T) {
 
 	_, err := b.CommitEnforcements(b.ctx, id, 7, nil)
 	require.ErrorContains(t, err, "status is stored")
-	_, err = b.CommitEnforcements(b.ctx, 404, 7, nil)
+	_, err = b.CommitEnforcements(b.ctx, -1, 7, nil)
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 }

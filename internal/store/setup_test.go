@@ -36,7 +36,20 @@ type bundle struct {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	url := testenv.Database(t)
+	return setupAt(t, testenv.Database(t))
+}
+
+// setupAlterable is setup for a test that changes the schema.
+func setupAlterable(t testing.TB) *bundle {
+	t.Helper()
+	url := testenv.EmptyDatabase(t)
+	_, err := store.Migrate(context.Background(), url)
+	require.NoError(t, err)
+	return setupAt(t, url)
+}
+
+func setupAt(t testing.TB, url string) *bundle {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	s, err := store.New(ctx, store.Config{URL: url, MaxConnections: 25})
