@@ -1,0 +1,230 @@
+package process_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/runner/process"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, file, code string
+		kind             sensor.FaultKind
+		message          string // part of it
+		traceback        string // its beginning
+		log              string // part of it
+	}{
+		{name: "an exception after events", file: "s.py", code: `
+def poll(ctx):
+    print("about to")
+    yield {"n": 1}
+    helper()
+def helper():
+    raise KeyError("who")
+`, kind: sensor.FaultException, message: "KeyError: 'who'", traceback: `Traceback (most recent call last):
+  File "PACK/s.py", line 4, in poll
+    helper()
+`, log: "about to"},
+		{name: "an exception on import", file: "s.py", code: "import nosuchmodule\n", kind: sensor.FaultException,
+			message: "ModuleNotFoundError: No module named 'nosuchmodule'", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 1"},
+		{name: "a syntax error", file: "s.py", code: "x = 1\ndef poll(:\n", kind: sensor.FaultException,
+			message: "SyntaxError: ", traceback: `  File "PACK/s.py", line 2`},
+		{name: "no poll", file: "s.py", code: "x = 1\n", kind: sensor.FaultException, message: "s.py has no poll: define `def poll(ctx):`"},
+		{name: "poll returns a dict", file: "s.py", code: "def poll(): return {'n': 1}\n", kind: sensor.FaultException,
+			message: "poll returned dict: yield events, or return a list of them"},
+		{name: "an event that is no object", file: "s.py", code: "def poll():\n    yield {}\n    yield 'text'\n", kind: sensor.FaultException,
+			message: "event 2 is a str: yield a dict", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 3, in poll\n    yield 'text'\nTypeError: event 2"},
+		{name: "NaN", file: "s.py", code: "async def poll(ctx):\n    yield {'n': float('nan')}\n", kind: sensor.FaultException,
+			message: "ValueError: event 1 is not JSON: Out of range float values", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 2, in poll"},
+		{name: "a bad cursor", file: "s.py", code: "def poll(ctx):\n    ctx.cursor = {1, 2}\n", kind: sensor.FaultException,
+			message: "ctx.cursor is not JSON: Object of type set", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 2, in poll"},
+		{name: "sys.exit", file: "s.py", code: "import sys\ndef poll():\n    sys.exit('bye')\n", kind: sensor.FaultException, message: "SystemExit: bye"},
+		{name: "an exit behind the SDK's back", file: "s.py", code: "import os\ndef poll():\n    yield {}\n    os._exit(0)\n", kind: sensor.FaultExit,
+			message: "before poll() did"},
+		{name: "fd 3 closed", file: "s.py", code: "import os\ndef poll():\n    os.close(3)\n    yield {}\n", kind: sensor.FaultExit,
+			message: "exit status 1", log: "Bad file descriptor"},
+		{name: "a long message of an exception", file: "s.py", code: "def poll():\n    raise ValueError('x' * 5_000_000)\n", kind: sensor.FaultException,
+			message: "ValueError: xxxx"},
+
+		{name: "an exception after events", file: "s.mjs", code: `
+export async function* poll(ctx) {
+  console.log("about to");
+  yield { n: 1 };
+  helper();
+}
+function helper() { throw new RangeError("who"); }
+`, kind: sensor.FaultException, message: "RangeError: who", traceback: "RangeError: who\n    at helper (file://PACK/s.mjs:6:", log: "about to"},
+		{name: "a rejection in passing", file: "s.mjs", code: `
+export async function poll(ctx) {
+  setTimeout(() => { null.x; }, 1);
+  await new Promise((resolve) => setTimeout(resolve, 20000));
+}
+`, kind: sensor.FaultException, message: "TypeError: Cannot read properties of null", traceback: "TypeError"},
+		{name: "a syntax error", file: "s.mjs", code: "let x = 1;\nexport function poll() { x x }\n", kind: sensor.FaultException,
+			message: "SyntaxError: ", log: "s.mjs:2"},
+		{name: "no poll", file: "s.mjs", code: "export const x = 1;\n", kind: sensor.FaultException, message: "s.mjs exports no poll: write `export async function* poll(ctx) {`"},
+		{name: "an event that is no object", file: "s.mjs", code: "export function* poll() { yield {}; yield [1]; }\n", kind: sensor.FaultException,
+			message: "TypeError: event 2 is an array: yield an object"},
+		{name: "poll returns an object", file: "s.mjs", code: "export function poll() { return { n: 1 }; }\n", kind: sensor.FaultException,
+			message: "poll returned object: yield events, or return an array of them"},
+		{name: "a cycle", file: "s.mjs", code: "export function* poll() { const a = {}; a.a = a; yield a; }\n", kind: sensor.FaultException,
+			message: "event 1 is not JSON: Converting circular structure"},
+		{name: "a promise for ever", file: "s.mjs", code: "export async function poll() { await new Promise(() => {}); }\n", kind: sensor.FaultException,
+			message: "a promise that nothing is left to settle"},
+		{name: "an exit behind the SDK's back", file: "s.mjs", code: "export function* poll() { yield {}; process.exit(0); }\n", kind: sensor.FaultExit,
+			message: "before poll() did"},
+
+		{name: "exit status", file: "s.sh", code: "#!/bin/sh\necho '{}'\necho oh >&2\nexit 3\n", kind: sensor.FaultExit, message: "exit status 3", log: "oh"},
+		{name: "a signal", file: "s.sh", code: "#!/bin/sh\nkill -SEGV $$\n", kind: sensor.FaultExit, message: "killed by signal 11 (segmentation fault)"},
+		{name: "out of memory, says the kernel", file: "s.sh", code: "#!/bin/sh\nkill -KILL $$\n", kind: sensor.FaultExit, message: "killed by signal 9, perhaps for lack of memory"},
+		{name: "its own error", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"error\",\"message\":\"no disk\",\"traceback\":\"line 2\"}' >&3\n", kind: sensor.FaultException,
+			message: "no disk", traceback: "line 2"},
+		{name: "not JSON on fd 3", file: "s.sh", code: "#!/bin/sh\necho hello >&3\nsleep 1000\n", kind: sensor.FaultOutput,
+			message: "what it wrote on fd 3 is not a message of the protocol (invalid character 'h' looking for beginning of value): hello"},
+		{name: "an event that is no object", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":[1]}' >&3\n", kind: sensor.FaultOutput,
+			message: "event 1 is not a JSON object: [1]"},
+		{name: "an event without payload", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\"}' >&3\n", kind: sensor.FaultOutput, message: "event 1 is not a JSON object"},
+		{name: "an unknown type", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"evnt\"}' >&3\n", kind: sensor.FaultOutput,
+			message: `a message of type "evnt": there are event, cursor, log, skip, error and done`},
+		{name: "an unknown field", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"cursor\",\"value\":1}' >&3\n", kind: sensor.FaultOutput, message: `unknown field "value"`},
+		{name: "two messages in a line", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"skip\"}{\"type\":\"skip\"}' >&3\n", kind: sensor.FaultOutput, message: "more than one JSON object in a line"},
+		{name: "half a message", file: "s.sh", code: "#!/bin/sh\nprintf '{\"type\":\"event\",\"payl' >&3\n", kind: sensor.FaultOutput,
+			message: `its last message on fd 3 is incomplete: {"type":"event","payl`},
+		{name: "half a message and a crash", file: "s.sh", code: "#!/bin/sh\nprintf '{\"type\":\"event\",\"payl' >&3\nkill -KILL $$\n", kind: sensor.FaultExit, message: "killed by signal 9"},
+		{name: "no first line", file: "s.sh", code: "echo '{}'\n", kind: sensor.FaultStart, message: "begin the file with a line like `#!/bin/sh`"},
+		{name: "an interpreter that isn't there", file: "s.sh", code: "#!/bin/nosuchshell\n", kind: sensor.FaultStart, message: "the interpreter that its first line names is not there"},
+	} {
+		t.Run(test.file+" "+test.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			req := b.code(t, test.file, strings.TrimPrefix(test.code, "\n"))
+			fault := b.fault(t, req)
+			require.Equal(t, test.kind, fault.Kind, fault.Error())
+			require.Contains(t, fault.Message, test.message)
+			want := strings.ReplaceAll(test.traceback, "PACK", b.cache+"/packs/"+req.Sensor.PackDigest)
+			require.Truef(t, strings.HasPrefix(fault.Traceback, want), "traceback is:\n%s", fault.Traceback)
+			require.Contains(t, strings.Join(fault.Log, "\n"), test.log)
+			require.Less(t, len(fault.Error()), 64<<10)
+		})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ file, code, message string }{
+		"a large event on stdout": {"s.sh", "#!/bin/sh\nprintf '{\"x\": \"%0*d\"}\\n' 1048568 0\n", "event 1 has 1048577 bytes, more than 1048576 (`limits.event_bytes`): split it"},
+		"a huge event on stdout":  {"s.sh", "#!/bin/sh\nprintf '{\"x\": \"%0*d\"}\\n' 9000000 0\n", "an event of more than 1048576 bytes (`limits.event_bytes`): split it"},
+		"a large event":           {"s.py", "def poll():\n    yield {'x': 'x' * (1 << 20)}\n", "event 1 has 1048585 bytes"},
+		"a huge event":            {"s.mjs", "export function* poll() { yield { x: 'x'.repeat(9e6) }; }\n", "a message of more than 1048576 bytes"},
+		"a large cursor":          {"s.py", "def poll(ctx):\n    ctx.cursor = 'x' * (1 << 20)\n", "a cursor of more than 1048576 bytes (`limits.event_bytes`): keep positions in it, not data"},
+		"many events":             {"s.py", "def poll():\n    while True:\n        yield {}\n", "more than 10000 events in one poll (`limits.events`): stop there"},
+		"many bytes":              {"s.py", "def poll():\n    while True:\n        yield {'x': 'x' * 1000000}\n", "more than 67108864 bytes of events in one poll (`limits.poll_bytes`)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			fault := b.fault(t, b.code(t, test.file, test.code))
+			require.Equal(t, sensor.FaultOutput, fault.Kind)
+			require.Contains(t, fault.Message, test.message)
+		})
+	}
+}
+
+func TestAllThatTheLimitsAllow(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	poll := b.poll(t, b.code(t, "s.sh", "#!/bin/sh\nprintf '{\"x\": \"%0*d\"}\\n' 1048567 0\n"))
+	require.Len(t, poll.Payloads, 1)
+	require.Equal(t, 1<<20, len(poll.Payloads[0]))
+
+	poll = b.poll(t, b.code(t, "s.py", "def poll():\n    for n in range(10_000):\n        yield {'n': n, 'x': 'x' * 6000}\n"))
+	require.Len(t, poll.Payloads, 10_000)
+	require.Truef(t, strings.HasPrefix(string(poll.Payloads[9_999]), `{"n": 9999, `), "%.20s", poll.Payloads[9_999])
+}
+
+func TestDeepNestingIsForThePipelineToRefuse(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	deep := `{"a": ` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + "}"
+	poll := b.poll(t, b.pack(t, "s.sh", map[string]string{
+		"s.sh": "#!/bin/sh\ncat deep.json\nsed 's/.*/{\"type\":\"event\",\"payload\":&}/' deep.json >&3\n", "deep.json": deep + "\n",
+	}))
+	require.Equal(t, deep+"\n"+deep, payloads(poll))
+}
+
+func TestTheLogKeepsTheLastLines(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *process.Config) { c.LogLines = 3 })
+	fault := b.fault(t, b.code(t, "s.sh", "#!/bin/sh\nfor i in 1 2 3 4; do echo $i; done\nprintf '%05000d\\n' 7\nexit 1\n"))
+	require.Equal(t, []string{"3", "4", strings.Repeat("0", 1024) + "... (3976 bytes more)"}, fault.Log)
+}
+
+func TestWhatIsMissingIsNamed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *process.Config) { c.Python, c.Node, c.Path = "python9", "/nowhere/node", "/usr/bin:/bin" })
+	python, node := b.code(t, "s.py", "def poll(): pass\n"), b.code(t, "s.mjs", "export function poll() {}\n")
+	fault := b.fault(t, python)
+	require.Equal(t, sensor.FaultStart, fault.Kind)
+	require.Equal(t, `interpreter "python9" is not there: install it on the worker's machine or set runtime.python (PATH is /usr/bin:/bin, runtime.path)`, fault.Message)
+	require.Contains(t, b.fault(t, node).Message, `"/nowhere/node" is not there: install it on the worker's machine or set runtime.node`)
+
+	python.Sensor.Entrypoint = "other.py"
+	require.Contains(t, b.fault(t, python).Message, `no file "other.py" in the pack`)
+	python.Sensor.Entrypoint = "../s.py"
+	require.Contains(t, b.fault(t, python).Message, `"../s.py" is not a path below the pack's folder`)
+	python.Sensor.Runtime = "core.ruby"
+	python.Sensor.Entrypoint = "s.py"
+	require.Contains(t, b.fault(t, python).Message, `no runtime "core.ruby"`)
+}
+
+func TestTimeoutSaysWhereItHung(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	req := b.code(t, "s.py", "import time\ndef poll(ctx):\n    ctx.log('waiting')\n    time.sleep(1000)\n")
+	req.Timeout = 6 * time.Second
+	fault := b.fault(t, req)
+	require.Equal(t, sensor.FaultTimeout, fault.Kind)
+	require.Equal(t, "took longer than 6s (sensor's `timeout`)", fault.Message)
+	require.Contains(t, fault.Log, "waiting")
+	require.Contains(t, strings.Join(fault.Log, "\n"), `s.py", line 4 in poll`)
+}
+
+func TestTroubleOfTheMachineIsNoFault(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	req := b.code(t, "s.py", "def poll(): pass\n")
+	var fault *sensor.Fault
+
+	gone := req
+	gone.Sensor.PackDigest = strings.Repeat("0", 64)
+	_, err := b.Poll(t.Context(), gone)
+	require.ErrorContains(t, err, `polling sensor "test.sensor": reading pack archive 0000`)
+	require.False(t, errors.As(err, &fault))
+
+	req.Sensor.Config = json.RawMessage(`{`)
+	_, err = b.Poll(t.Context(), req)
+	require.Error(t, err)
+	require.False(t, errors.As(err, &fault))
+
+	req.Timeout = 0
+	_, err = b.Poll(t.Context(), req)
+	require.ErrorContains(t, err, "no timeout")
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	_, err := process.New(process.Config{CacheDir: t.TempDir()})
+	require.ErrorContains(t, err, "Archives")
+	_, err = process.New(process.Config{Archives: &archives{}})
+	require.ErrorContains(t, err, "worker.cache_dir")
+	_, err = process.New(process.Config{Archives: &archives{}, CacheDir: "/proc/nowhere"})
+	require.ErrorContains(t, err, "worker.cache_dir")
+}

@@ -1,0 +1,58 @@
+package process
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// message is one line on fd 3.
+type message struct {
+	Type      string          `json:"type"`
+	Payload   json.RawMessage `json:"payload"`
+	Cursor    json.RawMessage `json:"cursor"`
+	Level     string          `json:"level"`
+	Message   string          `json:"message"`
+	Reason    string          `json:"reason"`
+	Traceback string          `json:"traceback"`
+}
+
+// eventPrefix is how the SDKs begin an event.
+const eventPrefix = `{"type":"event","payload":`
+
+// parseMessage reads a line of fd 3. Payload and Cursor are the line's own bytes, not checked any further than that
+// they are JSON. The error is for the sensor's author.
+func parseMessage(line []byte) (message, error) {
+	if payload, ok := bytes.CutPrefix(line, []byte(eventPrefix)); ok {
+		if payload, ok := bytes.CutSuffix(payload, []byte("}")); ok && isJSON(payload) {
+			return message{Type: "event", Payload: payload}, nil
+		}
+	}
+	var m message
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&m); err != nil {
+		return m, fmt.Errorf("not a message of the protocol (%s): %s", strings.TrimPrefix(err.Error(), "json: "), excerpt(line))
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return m, fmt.Errorf("more than one JSON object in a line: %s", excerpt(line))
+	}
+	return m, nil
+}
+
+// isJSON says whether text is one JSON value. Deeper nesting than Go reads counts as JSON: what stores the payload
+// refuses it, alone, where a fault would lose the whole poll.
+func isJSON(text []byte) bool {
+	var raw json.RawMessage
+	err := json.Unmarshal(text, &raw)
+	return err == nil || strings.Contains(err.Error(), "exceeded max depth")
+}
+
+func isObject(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{"))
+}
+
+// excerpt shows the beginning of what a child wrote.
+func excerpt(line []byte) string { return clip(string(line), 200, 0) }

@@ -1,0 +1,168 @@
+package process_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/process"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// archives is a store of pack archives.
+type archives struct {
+	mu    sync.Mutex
+	byKey map[string][]byte
+	reads int
+}
+
+func (a *archives) PackArchive(_ context.Context, digest string) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.reads++
+	if content, ok := a.byKey[digest]; ok {
+		return content, nil
+	}
+	return nil, errors.New("no such archive")
+}
+
+func (a *archives) put(content []byte) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	sum := sha256.Sum256(content)
+	digest := hex.EncodeToString(sum[:])
+	a.byKey[digest] = content
+	return digest
+}
+
+// bundle is a runner with packs that exist in memory.
+type bundle struct {
+	*process.Runner
+	archives *archives
+	cache    string
+}
+
+func setup(t testing.TB, change ...func(*process.Config)) *bundle {
+	t.Helper()
+	b := &bundle{archives: &archives{byKey: map[string][]byte{}}, cache: t.TempDir()}
+	cfg := process.Config{Archives: b.archives, CacheDir: b.cache}
+	if _, bench := t.(*testing.B); !bench {
+		cfg.Logger = zaptest.NewLogger(t)
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	var err error
+	b.Runner, err = process.New(cfg)
+	require.NoError(t, err)
+	return b
+}
+
+var runtimeOf = map[string]string{
+	".py": sensor.RuntimePython, ".mjs": sensor.RuntimeNode, ".js": sensor.RuntimeNode, ".cjs": sensor.RuntimeNode, ".sh": sensor.RuntimeExec,
+}
+
+// code returns a request to poll a sensor whose pack is this one file.
+func (b *bundle) code(t testing.TB, name, content string) runner.Request {
+	t.Helper()
+	return b.pack(t, name, map[string]string{name: content})
+}
+
+// pack returns a request to poll a sensor of a pack with these files.
+func (b *bundle) pack(t testing.TB, entrypoint string, files map[string]string) runner.Request {
+	t.Helper()
+	var headers []tar.Header
+	var contents []string
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		headers = append(headers, tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755})
+		contents = append(contents, files[name])
+	}
+	return runner.Request{
+		Sensor: sensor.Sensor{
+			Ref: "test.sensor", Runtime: runtimeOf[filepath.Ext(entrypoint)], Entrypoint: entrypoint,
+			PackDigest: b.archives.put(archive(t, headers, contents)),
+		},
+		Timeout: 30 * time.Second,
+	}
+}
+
+// folder returns the files of a folder, for pack.
+func folder(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	root := os.DirFS(dir)
+	require.NoError(t, fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(root, path)
+		files[path] = string(content)
+		return err
+	}))
+	return files
+}
+
+func archive(t testing.TB, headers []tar.Header, contents []string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	w := tar.NewWriter(zipped)
+	for i, h := range headers {
+		h.Size = int64(len(contents[i]))
+		require.NoError(t, w.WriteHeader(&h))
+		_, err := w.Write([]byte(contents[i]))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, zipped.Close())
+	return out.Bytes()
+}
+
+// poll polls and expects it to go well.
+func (b *bundle) poll(t testing.TB, req runner.Request) sensor.Poll {
+	t.Helper()
+	poll, err := b.Poll(t.Context(), req)
+	require.NoError(t, err)
+	return poll
+}
+
+// fault polls and expects the sensor to fail.
+func (b *bundle) fault(t testing.TB, req runner.Request) *sensor.Fault {
+	t.Helper()
+	poll, err := b.Poll(t.Context(), req)
+	var fault *sensor.Fault
+	require.ErrorAs(t, err, &fault)
+	require.Empty(t, poll, "a failed poll keeps nothing")
+	return fault
+}
+
+// payloads returns the payloads as one line each.
+func payloads(poll sensor.Poll) string { return string(bytes.Join(poll.Payloads, []byte("\n"))) }
+
+func config(t testing.TB, req runner.Request, v any) runner.Request {
+	t.Helper()
+	content, err := json.Marshal(v)
+	require.NoError(t, err)
+	req.Sensor.Config = content
+	return req
+}
+
+func trim(s string) string { return strings.TrimSpace(s) + "\n" }
