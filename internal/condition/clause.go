@@ -29,15 +29,16 @@ type search struct {
 	reached []Value
 }
 
-// An outcome of a positive test. The later ones came closer to passing.
+// An outcome of a positive test. Of several the last in this order is reported: what came
+// closest to passing, and above that what was not looked at.
 type outcome uint8
 
 const (
 	isMissing outcome = iota
 	isNull
 	isOtherKind
-	isTooLong
 	isFalse
+	isTooLong
 	isTrue
 )
 

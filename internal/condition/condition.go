@@ -6,6 +6,10 @@
 // conditions and prepares them, Program.Match evaluates them, and Program.Explain says clause
 // by clause why they match or don't.
 //
+// A field is a path: payload.commits[0].author, with .0 for [0], * for any element of a list
+// and double quotes around a key such as "a.b". It begins at a Root or else inside the
+// payload; a key of the payload that is named like a root is reached as payload.config.
+//
 // A positive operator is false on a missing field, on null (but for equals null) and on a
 // type that it doesn't take. A negative one is the exact negation of its positive twin.
 //

@@ -14,7 +14,7 @@ type number struct {
 	negative   bool
 }
 
-// maxExponent bounds the written exponent of a number in a condition. A document's are cut
+// maxExponent bounds the exponent of a number in a condition. A document's are cut
 // off far beyond it, which changes no comparison with a number that is within.
 const (
 	maxExponent    = 1_000_000_000_000
@@ -28,12 +28,18 @@ func parseNumber(text string) number {
 		n.negative = true
 		text = text[1:]
 	}
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		n.exponent = parseExponent(text[i+1:])
-		text = text[:i]
+	whole := 0
+	for whole < len(text) && '0' <= text[whole] && text[whole] <= '9' {
+		whole++
 	}
-	n.head, n.tail, _ = strings.Cut(text, ".")
-	n.tail = strings.TrimRight(n.tail, "0")
+	n.head, text = text[:whole], text[whole:]
+	if text != "" {
+		var exponent string
+		n.tail, exponent = splitExponent(text)
+		if exponent != "" {
+			n.exponent = parseExponent(exponent)
+		}
+	}
 	if n.head == "0" {
 		digits := strings.TrimLeft(n.tail, "0")
 		n.exponent -= int64(len(n.tail) - len(digits))
@@ -48,6 +54,15 @@ func parseNumber(text string) number {
 		return number{}
 	}
 	return n
+}
+
+// splitExponent takes what follows a number's first digits apart: the digits after the point,
+// without trailing zeros, and the exponent.
+func splitExponent(text string) (digits, exponent string) {
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		text, exponent = text[:i], text[i+1:]
+	}
+	return strings.TrimRight(strings.TrimPrefix(text, "."), "0"), exponent
 }
 
 // parseExponent reads an exponent with its sign, cut off at ±exponentCutOff.

@@ -99,17 +99,25 @@ func (v Value) after(parent Value) (Value, bool) {
 // value returns the value of the member that v is the key of.
 func (v Value) value() Value { return Value{v.doc, v.at + 1} }
 
-// member returns the object's value under the key, or the zero Value.
+// member returns the object's value under the key, or the zero Value. It is where evaluation
+// spends its time, hence a plain loop over the nodes.
 func (v Value) member(name string) Value {
-	var found Value
-	for key, ok := v.first(); ok; {
-		value := key.value()
-		if key.is(name) {
-			found = value
+	nodes, text := v.doc.nodes, v.doc.text
+	found := 0
+	for i, end := v.at+1, int(nodes[v.at].next); i < end; i = int(nodes[i+1].next) {
+		key := &nodes[i]
+		if key.escaped {
+			if unescape(text[key.start:key.end]) == name {
+				found = i + 1
+			}
+		} else if text[key.start:key.end] == name {
+			found = i + 1
 		}
-		key, ok = value.after(v)
 	}
-	return found
+	if found == 0 {
+		return Value{}
+	}
+	return Value{v.doc, found}
 }
 
 // element returns the list's element at the index, or the zero Value.

@@ -1,0 +1,223 @@
+package condition
+
+import (
+	"encoding/json"
+	"math/big"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzDecode compares Decode with encoding/json.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		`{"a": [1, -2.5e3, "\u00e9\ud83d\ude00", null, true], "a": {}}`, `"\ud800"`, `[1,]`, `01`, "\"\x00\"", `{"a":1}x`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := Decode([]byte(text))
+		if err != nil {
+			stricter := !utf8.ValidString(text) || strings.Contains(err.Error(), "surrogate")
+			require.True(t, stricter || !json.Valid([]byte(text)), "refused: %v", err)
+			return
+		}
+		require.True(t, json.Valid([]byte(text)), "accepted")
+		want, err := standard(text)
+		require.NoError(t, err)
+		require.Equal(t, want, plain(v))
+	})
+}
+
+// FuzzPath holds that a path which parses has segments that tile its text.
+func FuzzPath(f *testing.F) {
+	for _, seed := range []string{`payload.a[0].*."b.c"`, `[*]`, `"\u0022"`, `config`, `a..b`, `a[`, `*.0`} {
+		f.Add(seed)
+	}
+	doc, err := Decode([]byte(`{"a": [{"b.c": 1}, [2]], "0": {"b": []}}`))
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parsePath(text)
+		if err != nil {
+			return
+		}
+		end := 0
+		for _, s := range p.segments {
+			require.Greater(t, s.end, end)
+			end = s.end
+		}
+		if len(p.segments) > 0 {
+			require.Len(t, text, end)
+		} else {
+			require.Equal(t, p.root.String(), text)
+		}
+		s := search{clause: &clause{field: text, path: p, operator: &operators[0]}}
+		s.walk(doc, p.segments)
+		require.NotPanics(t, func() { s.clause.explain(&Document{Payload: doc}) })
+	})
+}
+
+const fuzzedPayload = `{"a": {"b": [1, "x", null, {"c": 2.50}]}, "s": "main", "n": 9007199254740993, "z": null, "t": true}`
+
+// FuzzCompile holds that Compile never panics, explains what it refuses, and that what it
+// accepts can evaluate any document.
+func FuzzCompile(f *testing.F) {
+	for _, seed := range []string{
+		`[]`, `[{"field": "s", "operator": "equals", "value": "main"}]`,
+		`[{"any": [{"field": "a.b.*", "operator": "in", "value": [1, "x"]}, {"not": {"field": "n", "operator": "less_than", "value": 1e5}}]}]`,
+		`[{"field": "s", "operator": "matches", "value": "^m(a|b)*"}]`, `[{"all": {}, "x": 1}]`, `[{"field": 1}]`, `{`,
+	} {
+		f.Add(seed, fuzzedPayload)
+	}
+	f.Fuzz(func(t *testing.T, conditions, payload string) {
+		program, err := Compile(Any, json.RawMessage(conditions))
+		if err != nil {
+			problems, ok := err.(Problems)
+			require.True(t, ok && len(problems) > 0)
+			for _, problem := range problems {
+				require.True(t, strings.HasPrefix(problem.Path, "conditions") && problem.Message != "", "%v", problem)
+			}
+			return
+		}
+		value, _ := Decode([]byte(payload))
+		doc := Document{Payload: value, Config: value, Event: value, Trigger: value, Sensor: value}
+		explanation := program.Explain(&doc)
+		require.Equal(t, program.Match(&doc), explanation.Matched)
+		_, err = json.Marshal(explanation)
+		require.NoError(t, err)
+	})
+}
+
+// FuzzMatchExplainAgree evaluates one clause on one value: Match and Explain agree, and a
+// negative operator negates its twin.
+func FuzzMatchExplainAgree(f *testing.F) {
+	for i, value := range []string{`"a"`, `1`, `[1, "a", null]`, `null`, `{"a": [true]}`, `"^a+$"`} {
+		f.Add(uint8(i), "s.*", value, `{"s": ["a", 1, null]}`)
+		f.Add(uint8(i+5), "s", value, `{"s": "aaa"}`)
+		f.Add(uint8(i), "payload", value, value)
+	}
+	f.Fuzz(func(t *testing.T, pick uint8, field, value, payload string) {
+		decoded, err := Decode([]byte(payload))
+		if err != nil {
+			return
+		}
+		doc := Document{Payload: decoded}
+		outcomes := map[string]bool{}
+		for i := range operators {
+			name := operators[i].name
+			quoted, err := json.Marshal(field)
+			require.NoError(t, err)
+			clause := `{"field": ` + string(quoted) + `, "operator": "` + name + `", "value": ` + value + `}`
+			wrapped := [...]string{`[` + clause + `]`, `[{"not": ` + clause + `}]`, `[{"any": [` + clause + `]}]`}[pick%3]
+			program, err := Compile(All, json.RawMessage(wrapped))
+			if err != nil {
+				continue
+			}
+			outcomes[name] = program.Match(&doc)
+			require.Equal(t, program.Explain(&doc).Matched, outcomes[name])
+		}
+		for positive, negative := range map[string]string{"equals": "not_equals", "in": "not_in"} {
+			if holds, ok := outcomes[positive]; ok {
+				require.Equal(t, !holds, outcomes[negative], negative)
+			}
+		}
+	})
+}
+
+// FuzzNumber compares with math/big, for exponents that it can expand.
+func FuzzNumber(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"1", "1.0"}, {"-0", "0e5"}, {"9007199254740993", "9007199254740992"}, {"0.1", "1e-1"},
+		{"120.50", "1205e-1"}, {"1e300", "10e299"}, {"-1.5", "-1.50001"}, {"1230.045", "12300.45e-1"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		x, ok := rational(a)
+		if !ok {
+			return
+		}
+		y, ok := rational(b)
+		if !ok {
+			return
+		}
+		m, n := parseNumber(a), parseNumber(b)
+		require.Equal(t, x.Cmp(y), compareNumbers(m, n), "%s <=> %s", a, b)
+		require.Equal(t, y.Cmp(x), compareNumbers(n, m), "%s <=> %s", b, a)
+		require.Zero(t, compareNumbers(m, parseNumber(a)))
+	})
+}
+
+func rational(text string) (*big.Rat, bool) {
+	v, err := Decode([]byte(text))
+	if err != nil || v.kind() != kindNumber || v.raw() != text {
+		return nil, false
+	}
+	if n := parseNumber(text); n.exponent > 2000 || n.exponent < -2000 || len(text) > 2000 {
+		return nil, false
+	}
+	return new(big.Rat).SetString(text)
+}
+
+// FuzzEquals compares deep equality with that of Go values whose numbers are rational.
+func FuzzEquals(f *testing.F) {
+	f.Add(`{"a": [1, 2], "b": null}`, `{"b": null, "a": [1.0, 2e0]}`)
+	f.Add(`{"a": 1}`, `{"a": 2, "a": 1}`)
+	f.Add(`[[], {}]`, `[{}, []]`)
+	f.Fuzz(func(t *testing.T, a, b string) {
+		x, err := Decode([]byte(a))
+		if err != nil {
+			return
+		}
+		y, err := Decode([]byte(b))
+		if err != nil {
+			return
+		}
+		left, ok := reference(plain(x))
+		if !ok {
+			return
+		}
+		right, ok := reference(plain(y))
+		if !ok {
+			return
+		}
+		want := newLiteral(x)
+		require.Equal(t, left == right, want.equals(y))
+	})
+}
+
+// reference writes a value in a form that is unique to it.
+func reference(v any) (string, bool) {
+	switch v := v.(type) {
+	case json.Number:
+		r, ok := rational(v.String())
+		if !ok {
+			return "", false
+		}
+		return r.RatString(), true
+	case []any:
+		texts := make([]string, len(v))
+		for i, element := range v {
+			var ok bool
+			if texts[i], ok = reference(element); !ok {
+				return "", false
+			}
+		}
+		return "[" + strings.Join(texts, ",") + "]", true
+	case map[string]any:
+		canonical := map[string]string{}
+		for key, value := range v {
+			var ok bool
+			if canonical[key], ok = reference(value); !ok {
+				return "", false
+			}
+		}
+		text, err := json.Marshal(canonical) // sorts the keys
+		return string(text), err == nil
+	default:
+		text, err := json.Marshal(v)
+		return string(text), err == nil
+	}
+}
