@@ -26,7 +26,7 @@ func TestASensorPollsOnItsGridAndWorksOffWhatComes(t *testing.T) {
 		return activities.PollResult{Version: 1}, nil
 	}
 	env := w.env(t)
-	stopAt(env, 100*time.Second)
+	stopAt(env, 90*time.Second)
 	start(env)
 
 	require.NoError(t, env.GetWorkflowError())
@@ -104,7 +104,7 @@ func TestPauseHoldsPollsBackAndPollNowBreaksIt(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, StateRunning, result.(Status).State)
 	})
-	stopAt(env, 10*time.Minute+45*time.Second)
+	stopAt(env, 10*time.Minute+30*time.Second)
 	start(env)
 	require.NoError(t, env.GetWorkflowError())
 	require.Equal(t, []PollReport{{Batches: 2, Events: 2, Enforcements: 4}}, reports)
