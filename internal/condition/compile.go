@@ -88,11 +88,7 @@ func (c *compiler) list(path string, list Value, depth int) []condition {
 	for e, ok := list.first(); ok; e, ok = e.after(list) {
 		length++
 	}
-	before := c.count
-	if c.count += length; c.count > MaxConditions {
-		if before <= MaxConditions {
-			c.report(path, "more than %d conditions in one rule: use in for a list of values, or several rules", MaxConditions)
-		}
+	if !c.admit(length) {
 		return nil
 	}
 	compiled := make([]condition, 0, length)
@@ -100,6 +96,16 @@ func (c *compiler) list(path string, list Value, depth int) []condition {
 		compiled = append(compiled, c.condition(fmt.Sprintf("%s[%d]", path, len(compiled)), e, depth))
 	}
 	return compiled
+}
+
+// admit counts n more conditions and reports whether the rule may have them.
+func (c *compiler) admit(n int) bool {
+	within := c.count <= MaxConditions
+	c.count += n
+	if within && c.count > MaxConditions {
+		c.report("conditions", "more than %d conditions in one rule: use in for a list of values, or several rules", MaxConditions)
+	}
+	return c.count <= MaxConditions
 }
 
 const shape = "a clause has field, operator and value; a group has one of all, any and not"
@@ -151,7 +157,9 @@ func (c *compiler) group(key, path string, v Value, depth int) condition {
 			c.report(path, `want one condition, got a list; write {"not": {"any": [...]}} or {"not": {"all": [...]}}`)
 			return nil
 		}
-		c.count++
+		if !c.admit(1) {
+			return nil
+		}
 		return negation{c.condition(path, v, depth)}
 	}
 	if v.kind() != kindList {

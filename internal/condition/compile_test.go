@@ -120,6 +120,8 @@ func TestLimits(t *testing.T) {
 	}{
 		{nest(condition.MaxDepth + 1), "conditions[0]" + strings.Repeat(".any[0]", condition.MaxDepth) + ".any", "nested deeper than 32"},
 		{list(condition.MaxConditions + 1), "conditions", "more than 1000 conditions in one rule: use in for a list of values, or several rules"},
+		{"[" + strings.TrimSuffix(strings.Repeat(`{"not": {"any": [`+clause+`]}},`, condition.MaxConditions/2), ",") + "]",
+			"conditions", "more than 1000 conditions in one rule: use in for a list of values, or several rules"},
 		{in(condition.MaxList + 1), "conditions[0].value", "a list of 10001: at most 10000 are allowed"},
 		{value(condition.MaxDepth + 1), "conditions[0].value" + strings.Repeat("[0]", condition.MaxDepth), "nested deeper than 32"},
 		{matches(condition.MaxInstructions/10 + 1), "conditions", "the regular expressions compile to 1010 instructions together: at most 1000 are allowed; use fewer or smaller repetitions, or several rules"},
