@@ -17,7 +17,6 @@ const (
 // census counts sensors by state, seldom: each count is a request to Temporal, whose visibility allows few.
 type census struct {
 	count func(context.Context) (map[string]int64, error)
-	now   func() time.Time
 
 	mu     sync.Mutex
 	states map[string]int64 // nil after a count that failed
@@ -29,7 +28,7 @@ type census struct {
 func (c *census) observe(ctx context.Context, o metric.Int64Observer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := c.now(); c.taken.IsZero() || now.Sub(c.taken) >= censusLife {
+	if now := time.Now(); c.taken.IsZero() || now.Sub(c.taken) >= censusLife {
 		ctx, cancel := context.WithTimeout(ctx, censusTimeout)
 		defer cancel()
 		states, err := c.count(ctx)

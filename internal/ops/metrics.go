@@ -105,12 +105,11 @@ func count(c metric.Int64Counter, label, value string, n int) {
 	c.Add(context.Background(), int64(n), metric.WithAttributes(attribute.String(label, value)))
 }
 
-// ObserveSensors makes attune_sensors show how many sensors are in each state, as count returns it.
-func (m *Metrics) ObserveSensors(count func(context.Context) (map[string]int64, error)) error {
-	census := &census{count: count, now: time.Now}
-	gauge, err := m.meter.Int64ObservableGauge("attune_sensors",
-		metric.WithDescription("Sensors by state."), metric.WithInt64Callback(census.observe))
-	_ = gauge // observed by its callback only
+// ObserveSensors makes attune_sensors show how many sensors are in each state, as counts returns it.
+func (m *Metrics) ObserveSensors(counts func(context.Context) (map[string]int64, error)) error {
+	c := &census{count: counts}
+	_, err := m.meter.Int64ObservableGauge("attune_sensors",
+		metric.WithDescription("Sensors by state."), metric.WithInt64Callback(c.observe))
 	if err != nil {
 		return fmt.Errorf("creating metric attune_sensors: %w", err)
 	}

@@ -40,10 +40,17 @@ func New(c Config) (*Server, error) {
 	case c.Logger == nil:
 		return nil, errors.New("ops: Logger is missing")
 	}
+	errorLog, err := zap.NewStdLogAt(c.Logger, zap.WarnLevel)
+	if err != nil {
+		return nil, fmt.Errorf("ops: %w", err)
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.Handle("GET /readyz", newReadiness(c.Checks))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{ErrorLog: zap.NewStdLog(c.Logger)}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
+		ErrorLog:      errorLog,
+		ErrorHandling: promhttp.ContinueOnError, // the rest is still worth a look
+	}))
 	return &Server{
 		http: &http.Server{
 			Handler:           mux,
@@ -52,7 +59,7 @@ func New(c Config) (*Server, error) {
 			WriteTimeout:      30 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
-			ErrorLog:          zap.NewStdLog(c.Logger),
+			ErrorLog:          errorLog,
 		},
 		logger:  c.Logger,
 		address: c.Address,

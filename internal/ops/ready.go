@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -63,18 +64,23 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // check waits for one run of the check, its own or one that another request started.
 func (r *readiness) check(ctx context.Context, name string) error {
 	result := r.flight.DoChan(name, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+		runCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 		defer cancel()
-		return nil, r.checks[name](ctx)
+		return nil, r.checks[name](runCtx)
 	})
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	waitCtx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	var err error
 	select {
 	case done := <-result:
-		return done.Err
-	case <-ctx.Done():
+		err = done.Err
+	case <-waitCtx.Done():
+		err = waitCtx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", checkTimeout)
 	}
+	return err
 }
 
 func serveHealth(w http.ResponseWriter, _ *http.Request) {
