@@ -11,9 +11,9 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
-// AuditView reads everything as it was at one moment, however much it is and whatever is written meanwhile. It has one
-// connection: finish one iteration before the next begins. Each iteration streams, and its last pair carries the error
-// if it failed.
+// AuditView reads everything as it was at one moment, that of the first iteration, however much it is and whatever is
+// written meanwhile. It has one connection: finish one iteration before the next begins. Each iteration streams, and
+// its last pair carries the error if it failed.
 type AuditView struct {
 	tx pgx.Tx
 }

@@ -26,7 +26,7 @@ const undefinedTable = "42P01"
 // applied. Any number of processes may call it at once. An empty database will do.
 func Migrate(ctx context.Context, url string) (applied []string, err error) {
 	connConfig, err := pgx.ParseConfig(url)
-	if err != nil {
+	if err != nil || url == "" {
 		return nil, errURL
 	}
 	if err := createSchema(ctx, connConfig); err != nil {

@@ -45,7 +45,7 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("database.max_connections is %d: use at least 1", cfg.MaxConnections)
 	}
 	poolConfig, err := pgxpool.ParseConfig(cfg.URL)
-	if err != nil {
+	if err != nil || cfg.URL == "" { // which pgx would take for the local server
 		return nil, errURL
 	}
 	poolConfig.MaxConns = int32(cmp.Or(cfg.MaxConnections, defaultMaxConnections))
@@ -87,7 +87,7 @@ func (s *Store) inSnapshot(ctx context.Context, f func(tx pgx.Tx) error) error {
 }
 
 // errURL quotes no part of the URL and not pgx's own error, whose redaction is a best effort: there may be a password.
-var errURL = errors.New("database.url cannot be parsed: write postgres://user:password@host:port/name, with special characters percent-encoded")
+var errURL = errors.New("database.url is empty or cannot be parsed: write postgres://user:password@host:port/name, with special characters percent-encoded")
 
 // registerTypes makes a new connection return times in UTC and JSON byte for byte.
 func registerTypes(_ context.Context, conn *pgx.Conn) error {

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// bumpRulesets counts one change for each trigger that gets, loses or keeps a changed rule, however many they are.
+func (w *packWriter) bumpRulesets(ctx context.Context) error {
+	var triggers []string
+	for _, p := range []sensor.Pack{w.stored, w.pack} {
+		for _, r := range p.Rules {
+			if slices.ContainsFunc(w.changes, func(c sensor.Change) bool { return c.Kind == kindRule && c.Ref == r.Ref }) {
+				triggers = append(triggers, r.TriggerRef)
+			}
+		}
+	}
+	if len(triggers) == 0 {
+		return nil
+	}
+	slices.Sort(triggers)
+	_, err := w.tx.Exec(ctx, `update attune.trigger set ruleset = ruleset + 1 where ref = any(@refs)`,
+		pgx.NamedArgs{"refs": slices.Compact(triggers)})
+	return err
+}
+
+// writeRules follows bumpRulesets: each rule keeps the ruleset that it came with.
+func (w *packWriter) writeRules(ctx context.Context) error {
+	changed := w.changed(kindRule)
+	for _, r := range w.pack.Rules {
+		if !slices.Contains(changed, r.Ref) {
+			continue
+		}
+		tag, err := w.tx.Exec(ctx, `
+			insert into attune.rule (ref, pack, label, description, trigger, trigger_ref, condition, conditions, action_ref,
+				action_params, enabled, ruleset)
+			select @ref, p.id, @label, @description, t.id, t.ref, @condition, @conditions, @action, @params, @enabled,
+				t.ruleset
+			from attune.pack p, attune.trigger t
+			where p.ref = @pack and t.ref = @trigger
+			on conflict (ref) do update set label = excluded.label, description = excluded.description,
+				trigger = excluded.trigger, trigger_ref = excluded.trigger_ref, condition = excluded.condition,
+				conditions = excluded.conditions, action_ref = excluded.action_ref,
+				action_params = excluded.action_params, enabled = excluded.enabled, ruleset = excluded.ruleset,
+				updated = now()`,
+			pgx.NamedArgs{
+				"ref": r.Ref, "pack": w.pack.Ref, "label": r.Label, "description": r.Description, "trigger": r.TriggerRef,
+				"condition": r.Condition, "conditions": nullable(r.Conditions), "action": r.ActionRef,
+				"params": nullable(r.ActionParams), "enabled": r.Enabled,
+			})
+		if err := written(tag.RowsAffected(), r.TriggerRef, err); err != nil {
+			return fmt.Errorf("rule %q: %w", r.Ref, err)
+		}
+	}
+	return nil
+}
+
+func (w *packWriter) deleteParts(ctx context.Context) error {
+	if refs := w.deleted(kindRule); len(refs) > 0 {
+		if _, err := w.tx.Exec(ctx, `delete from attune.rule where ref = any(@refs)`, pgx.NamedArgs{"refs": refs}); err != nil {
+			return err
+		}
+	}
+	if refs := w.deleted(kindSensor); len(refs) > 0 {
+		if _, err := w.tx.Exec(ctx, `delete from attune.sensor where ref = any(@refs)`, pgx.NamedArgs{"refs": refs}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteTriggers comes last: whatever uses a trigger now is another pack's.
+func (w *packWriter) deleteTriggers(ctx context.Context) error {
+	refs := w.deleted(kindTrigger)
+	if len(refs) == 0 {
+		return nil
+	}
+	rows, err := w.tx.Query(ctx, `
+		select format('trigger %s is still used by sensor %s', trigger_ref, ref)
+		from attune.sensor where trigger_ref = any(@refs)
+		union all
+		select format('trigger %s is still used by rule %s', trigger_ref, ref)
+		from attune.rule where trigger_ref = any(@refs)
+		order by 1`, pgx.NamedArgs{"refs": refs})
+	if err != nil {
+		return err
+	}
+	uses, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	if len(uses) > 0 {
+		return fmt.Errorf("%s: change or delete what uses it first, or keep it in the pack", strings.Join(uses, "; "))
+	}
+	_, err = w.tx.Exec(ctx, `delete from attune.trigger where ref = any(@refs)`, pgx.NamedArgs{"refs": refs})
+	return err
+}
