@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,7 @@ type Server struct {
 	http    *http.Server
 	logger  *zap.Logger
 	address string
+	served  sync.WaitGroup // the goroutine that holds the port
 }
 
 // New returns a server that does not listen yet.
@@ -73,17 +75,19 @@ func (s *Server) Start() (string, error) {
 		return "", fmt.Errorf("ops.address (ATTUNE__OPS__ADDRESS) %q: %w: choose a free host:port, or leave it empty to serve nothing",
 			s.address, err)
 	}
-	go func() {
+	s.served.Go(func() {
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.logger.Error("health and metrics are no longer served", zap.Error(err))
 		}
-	}()
+	})
 	return listener.Addr().String(), nil
 }
 
-// Shutdown stops listening and waits for the requests in hand until ctx ends.
+// Shutdown frees the port and waits for the requests in hand until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if err := s.http.Shutdown(ctx); err != nil {
+	err := s.http.Shutdown(ctx)
+	s.served.Wait()
+	if err != nil {
 		return fmt.Errorf("stopping the server of health and metrics: %w", err)
 	}
 	return nil
