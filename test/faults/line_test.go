@@ -1,0 +1,209 @@
+package faults
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.uber.org/zap"
+
+	"github.com/attune-automation/sensors/activities"
+	"github.com/attune-automation/sensors/internal/messaging"
+	"github.com/attune-automation/sensors/internal/schema"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/test/stack"
+)
+
+// numbers is a pack whose sensor is played by source; odd payloads match one rule, all match another, and every seventh
+// is refused by the trigger's schema.
+const numbers = `
+-- pack.yaml --
+ref: t
+-- triggers/number.yaml --
+ref: t.number
+out_schema: {type: object, required: [n], properties: {n: {type: integer}}}
+-- sensors/numbers.yaml --
+ref: t.numbers
+runtime: core.exec
+entrypoint: bin/numbers
+trigger: t.number
+enabled: false
+-- rules/all.yaml --
+ref: t.all
+trigger: t.number
+action: {ref: core.echo}
+-- rules/small.yaml --
+ref: t.small
+trigger: t.number
+conditions: [{field: n, operator: less_than, value: 10}]
+action: {ref: core.echo}
+-- bin/numbers --
+#!/bin/sh
+`
+
+// source plays a sensor's code: each poll brings the next few numbers after the cursor.
+type source struct {
+	step, last int
+	polls      atomic.Int64
+}
+
+func (s *source) Poll(_ context.Context, req sensor.PollRequest) (sensor.Poll, error) {
+	s.polls.Add(1)
+	var n int
+	if req.Cursor != nil {
+		if err := json.Unmarshal(req.Cursor, &n); err != nil {
+			return sensor.Poll{}, err
+		}
+	}
+	var poll sensor.Poll
+	for i := 0; i < s.step && n < s.last; i++ {
+		n++
+		payload := fmt.Sprintf(`{"n": %d}`, n)
+		if n%7 == 0 {
+			payload = fmt.Sprintf(`{"n": "%d\u0000"}`, n)
+		}
+		poll.Payloads = append(poll.Payloads, []byte(payload))
+	}
+	poll.Cursor = fmt.Appendf(nil, "%d", n)
+	return poll, nil
+}
+
+// want is what n numbers come to.
+func want(n int) (events, enforcements, rejected int) {
+	for i := 1; i <= n; i++ {
+		switch {
+		case i%7 == 0:
+			rejected++
+		case i < 10:
+			events, enforcements = events+1, enforcements+2
+		default:
+			events, enforcements = events+1, enforcements+1
+		}
+	}
+	return events, enforcements, rejected
+}
+
+// line is the three steps, as a worker that crashes runs them.
+type line struct {
+	*crashes
+	t         *testing.T
+	stack     *stack.Stack
+	env       *testsuite.TestActivityEnvironment
+	poller    *activities.Poller
+	generator *activities.Generator
+	matcher   *activities.Matcher
+}
+
+// newLine returns a line of its own on a shared system.
+func newLine(t *testing.T, s *stack.Stack, src *source) *line {
+	c := &crashes{left: map[point]int{}}
+	mq := s.Config.MessageQueue
+	publisher, err := messaging.New(messaging.Config{URL: mq.URL, Exchange: mq.Exchange, DeclareQueues: true,
+		EventsQueue: mq.EventsQueue, EnforcementsQueue: mq.EnforcementsQueue})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, publisher.Close(context.Background())) })
+	db, broker := frailStore{s.Store, c}, frailPublisher{publisher, c}
+	settings := sensor.Settings{Timeout: time.Minute, PollInterval: time.Second, MaxRestartAttempts: 3}
+	l := &line{
+		crashes: c, t: t, stack: s,
+		poller:    &activities.Poller{Store: db, Runner: src, Settings: settings, Metrics: uncounted{}},
+		generator: &activities.Generator{Store: db, Publisher: broker, Schemas: schema.NewCache(10), Metrics: uncounted{}},
+		matcher:   activities.NewMatcher(db, broker, uncounted{}, zap.NewNop()),
+	}
+	var suite testsuite.WorkflowTestSuite
+	l.env = suite.NewTestActivityEnvironment()
+	l.env.RegisterActivity(l.poller)
+	l.env.RegisterActivity(l.generator)
+	l.env.RegisterActivity(l.matcher)
+	return l
+}
+
+// cycle polls once and works off the batch; false when there was none. It fails where a crash is due.
+func (l *line) cycle() (bool, error) {
+	polled, err := l.poll()
+	if err != nil || polled.BatchID == 0 {
+		return false, err
+	}
+	if err := l.generate(polled.BatchID); err != nil {
+		return false, err
+	}
+	return true, l.match(polled.BatchID)
+}
+
+func (l *line) poll() (res activities.PollResult, err error) {
+	err = l.execute(l.poller.Poll, activities.PollInput{SensorRef: "t.numbers"}, &res)
+	return res, err
+}
+
+func (l *line) generate(id int64) error {
+	return l.execute(l.generator.GenerateEvents, activities.BatchInput{BatchID: id}, nil)
+}
+
+func (l *line) match(id int64) error {
+	return l.execute(l.matcher.MatchRules, activities.BatchInput{BatchID: id}, nil)
+}
+
+func (l *line) execute(activity, in, out any) error {
+	value, err := l.env.ExecuteActivity(activity, in)
+	if err != nil || out == nil {
+		return err
+	}
+	return value.Get(out)
+}
+
+// until runs cycles as a workflow would that is started anew after every crash, until nothing comes any more.
+func (l *line) until() {
+	l.t.Helper()
+	for range 1000 {
+		worked, err := l.cycle()
+		if err != nil {
+			require.ErrorContains(l.t, err, errCrash.Error())
+			continue
+		}
+		if !worked {
+			return
+		}
+	}
+	require.Fail(l.t, "the sensor never comes to rest")
+}
+
+// patient runs cycles as Temporal does that retries each activity until it works.
+func (l *line) patient() {
+	l.t.Helper()
+	for {
+		var polled activities.PollResult
+		l.retry(func() (err error) { polled, err = l.poll(); return err })
+		if polled.BatchID == 0 {
+			return
+		}
+		l.retry(func() error { return l.generate(polled.BatchID) })
+		l.retry(func() error { return l.match(polled.BatchID) })
+	}
+}
+
+func (l *line) retry(f func() error) {
+	l.t.Helper()
+	for range 100 {
+		err := f()
+		if err == nil {
+			return
+		}
+		var app *temporal.ApplicationError
+		require.True(l.t, errors.As(err, &app) && app.Message() == errCrash.Error(), "unexpected: %v", err)
+	}
+	require.Fail(l.t, "the step never works")
+}
+
+type uncounted struct{}
+
+func (uncounted) Step(string, string, time.Duration) {}
+func (uncounted) Events(string, int)                 {}
+func (uncounted) Enforcements(string, int)           {}
+func (uncounted) Rejected(string, int)               {}
