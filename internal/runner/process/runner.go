@@ -122,8 +122,11 @@ func (r *Runner) poll(ctx context.Context, req runner.Request) (sensor.Poll, err
 	if err != nil {
 		return sensor.Poll{}, err
 	}
-	end := run.wait(ctx, req.Timeout)
-	return out.verdict(end, req.Timeout)
+	poll, err := out.verdict(run.wait(ctx, req.Timeout), req.Timeout)
+	if sameJSON(poll.Cursor, req.Cursor) {
+		poll.Cursor = nil // many programs write it every time, and a poll that brings nothing is to cost nothing
+	}
+	return poll, err
 }
 
 func (r *Runner) tempDir() (string, error) {

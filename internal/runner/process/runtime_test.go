@@ -111,6 +111,9 @@ echo '{"not": "data"}' >&2
 echo '{"type":"cursor","cursor":[1,  2]}' >&3
 printf '{"last": "without a line end"}'
 `, want: "{\"n\": 1,   \"as\": \"written\"}\n  {\"n\": 1e400}\r\n{\"last\": \"without a line end\"}", cursor: `[1,  2]`},
+		{name: "the cursor that it has already", file: "s.sh", code: `#!/bin/sh
+echo '{"type":"cursor","cursor": [ 1 ] }' >&3
+`},
 		{name: "messages on fd 3", file: "s.sh", code: `#!/bin/sh
 exec >&3
 echo '{"type":"event","payload":{"n": 1}}'
@@ -157,7 +160,7 @@ ls -l /proc/self/fd | awk 'NF > 8 { n++ } END { printf "{\"fds\": %d}\n", n }' #
 	require.DirExists(t, request["pack_dir"].(string))
 	require.Equal(t, map[string]any{
 		"protocol": 1.0, "sensor": map[string]any{"ref": "test.sensor"},
-		"config": map[string]any{"key": "value"}, "cursor": nil, "timeout_seconds": 30.0,
+		"config": map[string]any{"key": "value"}, "cursor": nil, "timeout_seconds": 120.0,
 		"limits":   map[string]any{"event_bytes": 1048576.0, "poll_bytes": 67108864.0, "events": 10000.0},
 		"pack_dir": request["pack_dir"],
 	}, request)
@@ -200,9 +203,9 @@ func TestContextKnowsItsDeadline(t *testing.T) {
 from datetime import datetime, timezone
 def poll(ctx):
     left = (ctx.deadline - datetime.now(timezone.utc)).total_seconds()
-    yield {"ok": 0 < left <= 30}
+    yield {"ok": 0 < left <= 120}
 `,
-		"s.mjs": `export function* poll(ctx) { const left = ctx.deadline - new Date(); yield { ok: 0 < left && left <= 30000 }; }`,
+		"s.mjs": `export function* poll(ctx) { const left = ctx.deadline - new Date(); yield { ok: 0 < left && left <= 120000 }; }`,
 	} {
 		require.JSONEq(t, `{"ok": true}`, payloads(b.poll(t, b.code(t, file, code))), file)
 	}

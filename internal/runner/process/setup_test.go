@@ -100,7 +100,7 @@ func (b *bundle) pack(t testing.TB, entrypoint string, files map[string]string) 
 			Ref: "test.sensor", Runtime: runtimeOf[filepath.Ext(entrypoint)], Entrypoint: entrypoint,
 			PackDigest: b.archives.put(archive(t, headers, contents)),
 		},
-		Timeout: 30 * time.Second,
+		Timeout: 2 * time.Minute,
 	}
 }
 
