@@ -10,9 +10,14 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
+// enforcementColumns are the fields of a sensor.Enforcement, from attune.enforcement n, but for its payload and its
+// event's created.
+const enforcementColumns = `
+	n.id, n.rule as rule_id, n.rule_ref, n.event as event_id, n.trigger_ref, n.config, n.status, n.condition,
+	n.conditions, n.created, n.resolved_at`
+
 const enforcementSelect = `
-	select n.id, n.rule as rule_id, n.rule_ref, n.event as event_id, e.created as event_created, n.trigger_ref, n.config,
-		n.payload, n.status, n.condition, n.conditions, n.created, n.resolved_at
+	select ` + enforcementColumns + `, n.payload, e.created as event_created
 	from attune.enforcement n join attune.event e on e.id = n.event`
 
 // EnforcementFilter selects enforcements. Zero fields select everything.
@@ -62,7 +67,33 @@ func (s *Store) Enforcements(ctx context.Context, f EnforcementFilter) ([]sensor
 	return enforcements, nil
 }
 
+// enforcementsOfBatch reads each payload once, from its event, and shares it: many rules may match each event, and a
+// batch's payloads times its rules may be more than fits into memory.
 func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]sensor.Enforcement, error) {
-	return list[sensor.Enforcement](ctx, q, enforcementSelect+` where e.batch = @batch order by n.id`,
-		pgx.NamedArgs{"batch": batchID})
+	args := pgx.NamedArgs{"batch": batchID}
+	rows, err := q.Query(ctx, `
+		select `+enforcementColumns+`
+		from attune.event e join attune.enforcement n on n.event = e.id
+		where e.batch = @batch
+		order by n.id`, args)
+	if err != nil {
+		return nil, err
+	}
+	enforcements, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[sensor.Enforcement])
+	if err != nil || len(enforcements) == 0 {
+		return nil, err
+	}
+	events, err := eventsOfBatch(ctx, q, batchID)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]*sensor.Event, len(events))
+	for i := range events {
+		byID[events[i].ID] = &events[i]
+	}
+	for i := range enforcements {
+		event := byID[enforcements[i].EventID]
+		enforcements[i].EventCreated, enforcements[i].Payload = event.Created, event.Payload
+	}
+	return enforcements, nil
 }

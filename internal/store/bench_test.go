@@ -1,0 +1,105 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// fullPoll is a batch of the largest size with payloads of half a KB that have many fields, as most do.
+func fullPoll() []string {
+	payloads := make([]string, sensor.MaxBatch)
+	for i := range payloads {
+		var fields strings.Builder
+		for f := range 12 {
+			fmt.Fprintf(&fields, `,"field_%d":"value %d of row %d"`, f, f*7919, i)
+		}
+		payloads[i] = fmt.Sprintf(`{"n":%d%s,"tags":["one","two"],"nested":{"ok":true,"ratio":0.25}}`, i, fields.String())
+	}
+	return payloads
+}
+
+func BenchmarkSavePoll(b *testing.B) {
+	s := setup(b)
+	payloads := fullPoll()
+	for b.Loop() {
+		id := s.poll(b, `1`, payloads...)[0].ID
+		b.StopTimer()
+		s.process(b, id)
+		b.StartTimer()
+	}
+	perEvent(b, 1)
+}
+
+func BenchmarkCommitEvents(b *testing.B) {
+	s := setup(b)
+	payloads := fullPoll()
+	for b.Loop() {
+		b.StopTimer()
+		id := s.poll(b, `1`, payloads...)[0].ID
+		batch := s.batch(b, id)
+		events := newEvents(batch.Payloads)
+		b.StartTimer()
+		_, err := s.CommitEvents(s.ctx, batch, events, nil)
+		b.StopTimer()
+		require.NoError(b, err)
+		s.match(b, id)
+		s.finish(b, id)
+		b.StartTimer()
+	}
+	perEvent(b, 1)
+}
+
+func BenchmarkCommitEnforcements(b *testing.B) {
+	for _, rules := range []int{1, 10} {
+		b.Run(fmt.Sprintf("rules=%d", rules), func(b *testing.B) {
+			s := setup(b)
+			s.exec(b, `delete from attune.rule`)
+			s.exec(b, `
+				insert into attune.rule (ref, pack, label, trigger, trigger_ref, conditions, action_ref, action_params)
+				select 'shop.rule' || n, t.pack, 'Rule', t.id, t.ref,
+					'[{"field": "payload.n", "operator": "greater_than", "value": 100}]', 'mail.send', '{"to": "boss"}'
+				from attune.trigger t, generate_series(1, $1::int) n`, rules)
+			set, err := s.Ruleset(s.ctx, triggerRef)
+			require.NoError(b, err)
+			payloads := fullPoll()
+			for b.Loop() {
+				b.StopTimer()
+				id := s.poll(b, `1`, payloads...)[0].ID
+				matches := matchAll(s.generate(b, id), set.Rules)
+				b.StartTimer()
+				_, err := s.CommitEnforcements(s.ctx, id, set.Version, matches)
+				b.StopTimer()
+				require.NoError(b, err)
+				s.finish(b, id)
+				b.StartTimer()
+			}
+			perEvent(b, rules)
+		})
+	}
+}
+
+func BenchmarkTurn(b *testing.B) {
+	s := setup(b)
+	for b.Loop() {
+		_, err := s.Turn(s.ctx, sensorRef)
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkRulesetVersion(b *testing.B) {
+	s := setup(b)
+	for b.Loop() {
+		_, err := s.RulesetVersion(s.ctx, triggerRef)
+		require.NoError(b, err)
+	}
+}
+
+// perEvent adds the rows a second of batches with that many rows an event.
+func perEvent(b *testing.B, rows int) {
+	b.ReportMetric(float64(b.N*sensor.MaxBatch*rows)/b.Elapsed().Seconds(), "rows/s")
+}
