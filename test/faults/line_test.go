@@ -34,7 +34,6 @@ ref: t.numbers
 runtime: core.exec
 entrypoint: bin/numbers
 trigger: t.number
-enabled: false
 -- rules/all.yaml --
 ref: t.all
 trigger: t.number
@@ -207,3 +206,11 @@ func (uncounted) Step(string, string, time.Duration) {}
 func (uncounted) Events(string, int)                 {}
 func (uncounted) Enforcements(string, int)           {}
 func (uncounted) Rejected(string, int)               {}
+
+// number is the n of an event.
+func number(t *testing.T, e sensor.Event) int {
+	t.Helper()
+	var payload struct{ N int }
+	require.NoError(t, json.Unmarshal(e.Payload, &payload))
+	return payload.N
+}

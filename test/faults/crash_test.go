@@ -1,0 +1,136 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/messaging"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/store"
+	"github.com/attune-automation/sensors/test/stack"
+)
+
+const (
+	last = 30 // numbers that the source has
+	step = 8  // of them a poll
+)
+
+// Whatever moment a worker dies at, once or twice, and whether its steps are tried again or the sensor is started anew:
+// the rows and the messages are those of a worker that never died.
+func TestEveryCrashPointComesToTheSame(t *testing.T) {
+	t.Parallel()
+	for _, p := range points {
+		for times := 1; times <= 2; times++ {
+			for name, drive := range map[string]func(*line){"started anew": (*line).until, "tried again": (*line).patient} {
+				t.Run(fmt.Sprintf("%s, %d times, %s", p, times, name), func(t *testing.T) {
+					t.Parallel()
+					s := stack.New(t, nil)
+					s.Apply(numbers)
+					messages := s.Watch()
+					l := newLine(t, s, &source{step: step, last: last})
+					l.left[p] = times
+					drive(l)
+					require.Zero(t, l.left[p], "the crash happened")
+					sound(t, s, messages)
+				})
+			}
+		}
+	}
+}
+
+// Every point fails in turn, in one life of a sensor.
+func TestAWorkerThatDiesEverywhere(t *testing.T) {
+	t.Parallel()
+	s := stack.New(t, nil)
+	s.Apply(numbers)
+	messages := s.Watch()
+	l := newLine(t, s, &source{step: step, last: last})
+	for _, p := range points {
+		l.left[p] = 2
+	}
+	l.until()
+	sound(t, s, messages)
+}
+
+// Workers that all believe they own the sensor poll and work at the same time.
+func TestManyWorkersOnOneSensor(t *testing.T) {
+	t.Parallel()
+	s := stack.New(t, nil)
+	s.Apply(numbers)
+	messages := s.Watch()
+	var wg sync.WaitGroup
+	for range 4 {
+		l := newLine(t, s, &source{step: step, last: last})
+		wg.Go(func() {
+			for range 200 {
+				worked, err := l.cycle()
+				if err == nil && !worked {
+					return
+				}
+			}
+			t.Error("the sensor never comes to rest")
+		})
+	}
+	wg.Wait()
+	newLine(t, s, &source{step: step, last: last}).until() // what the last of them left to do
+	sound(t, s, messages)
+}
+
+// A poller that was away while others went on stores nothing.
+func TestAZombiePollerLoses(t *testing.T) {
+	t.Parallel()
+	s := stack.New(t, nil)
+	s.Apply(numbers)
+	turn, err := s.Store.Turn(t.Context(), "t.numbers")
+	require.NoError(t, err)
+	l := newLine(t, s, &source{step: step, last: last})
+	l.until()
+	_, err = s.Store.SavePoll(t.Context(), turn, sensor.Poll{Payloads: [][]byte{[]byte(`{"n": 1}`)}, Cursor: []byte("1")})
+	require.ErrorIs(t, err, sensor.ErrTurnLost)
+}
+
+// sound checks rows and messages against what the source's numbers come to.
+func sound(t *testing.T, s *stack.Stack, messages *stack.Messages) {
+	t.Helper()
+	events, enforcements, rejected := want(last)
+	stored, err := s.Store.Events(t.Context(), store.EventFilter{SensorRef: "t.numbers", Limit: 1000})
+	require.NoError(t, err)
+	require.Len(t, stored, events)
+	for i := 1; i < len(stored); i++ { // newest first
+		require.Greater(t, number(t, stored[i-1]), number(t, stored[i]), "poll order")
+	}
+	orders, err := s.Store.Enforcements(t.Context(), store.EnforcementFilter{TriggerRef: "t.number", Limit: 1000})
+	require.NoError(t, err)
+	require.Len(t, orders, enforcements)
+	refused, err := s.Store.Rejected(t.Context(), store.RejectedFilter{SensorRef: "t.numbers", Limit: 1000})
+	require.NoError(t, err)
+	require.Len(t, refused, rejected)
+	cursor, _, err := s.Store.Cursor(t.Context(), "t.numbers")
+	require.NoError(t, err)
+	require.JSONEq(t, fmt.Sprint(last), string(cursor))
+
+	ids := map[string]bool{}
+	for _, e := range stored {
+		ids[messaging.EventMessageID(e.ID, e.Created).String()] = true
+	}
+	for _, e := range orders {
+		ids[messaging.EnforcementMessageID(e.ID, e.Created).String()] = true
+	}
+	s.Eventually(func(context.Context) error {
+		seen := map[string]bool{}
+		for _, d := range messages.All() {
+			seen[d.MessageID] = true
+		}
+		if len(seen) < len(ids) {
+			return fmt.Errorf("%d of %d messages came", len(seen), len(ids))
+		}
+		return nil
+	})
+	for _, d := range messages.All() {
+		require.True(t, ids[d.MessageID], "message %s is of no row", d.MessageID)
+	}
+}
