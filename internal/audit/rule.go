@@ -1,0 +1,82 @@
+package audit
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/store"
+)
+
+// ruleset is all rules as they are now, compiled.
+type ruleset struct {
+	byTrigger map[string][]rule
+	triggerID map[string]int64 // by ref
+}
+
+type rule struct {
+	sensor.Rule
+	program *condition.Program
+}
+
+func (a *auditor) rules(rules iter.Seq2[sensor.Rule, error], triggers []sensor.Trigger) (*ruleset, error) {
+	set := &ruleset{byTrigger: map[string][]rule{}, triggerID: map[string]int64{}}
+	for _, t := range triggers {
+		set.triggerID[t.Ref] = t.ID
+	}
+	for r, err := range rules {
+		if err != nil {
+			return nil, err
+		}
+		program, err := condition.Compile(condition.Mode(r.Condition), r.Conditions)
+		if err != nil {
+			a.find(2, "rule "+r.Ref, "does not compile, and so matches nothing: apply its pack again: %v", err)
+			continue
+		}
+		set.byTrigger[r.TriggerRef] = append(set.byTrigger[r.TriggerRef], rule{r, program})
+	}
+	return set, nil
+}
+
+// match checks an event's enforcements against the rules that are still as they were when it was matched.
+func (a *auditor) match(e *store.AuditEvent, rules *ruleset, subject string) {
+	for i := 1; i < len(e.RuleRefs); i++ {
+		if e.RuleRefs[i] == e.RuleRefs[i-1] {
+			a.find(2, subject, "has two enforcements of rule %s", e.RuleRefs[i])
+		}
+	}
+	if e.Ruleset == nil {
+		if len(e.RuleRefs) > 0 {
+			a.find(2, subject, "has %d enforcements, but its batch is not matched yet", len(e.RuleRefs))
+		}
+		return
+	}
+	if e.TriggerID == nil || *e.TriggerID != rules.triggerID[e.TriggerRef] {
+		return // the trigger is another one by now, and its count of rulesets began anew
+	}
+	var doc *condition.Document
+	for _, r := range rules.byTrigger[e.TriggerRef] {
+		if r.Ruleset > *e.Ruleset {
+			continue // it has changed since
+		}
+		if doc == nil {
+			decoded, err := document(&e.Event)
+			if err != nil {
+				a.find(2, subject, "cannot be read: %v", err)
+				return
+			}
+			doc = &decoded
+		}
+		a.report.Evaluations++
+		enforced := slices.Contains(e.RuleRefs, r.Ref)
+		switch matches := r.Enabled && r.program.Match(doc); {
+		case matches && !enforced:
+			a.find(2, subject, "matches rule %s, but has no enforcement of it", r.Ref)
+		case !matches && enforced && !r.Enabled:
+			a.find(2, subject, "has an enforcement of rule %s, which was disabled", r.Ref)
+		case !matches && enforced:
+			a.find(2, subject, "has an enforcement of rule %s, which it does not match", r.Ref)
+		}
+	}
+}

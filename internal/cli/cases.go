@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/attune-automation/sensors/internal/condition"
+)
+
+// casesBuffer is how much is read and written at once.
+const casesBuffer = 64 << 10
+
+// testCases answers each line of a file with a line.
+func (s *session) testCases(ctx context.Context, file string) error {
+	input := s.env.Stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return fmt.Errorf("--cases: %w", err)
+		}
+		defer f.Close()
+		input = f
+	}
+	return answerCases(ctx, input, s.env.Stdout)
+}
+
+// answerCases writes an answer for each line of the input. Before it waits for more input it writes out what it has, so
+// that a program can send a line and wait for the answer.
+func answerCases(ctx context.Context, input io.Reader, output io.Writer) error {
+	reader := bufio.NewReaderSize(input, casesBuffer)
+	writer := bufio.NewWriterSize(output, casesBuffer)
+	encoder := newEncoder(writer)
+	cache := programs{}
+	for ctx.Err() == nil {
+		line, err := reader.ReadBytes('\n')
+		if len(line) > 0 {
+			if err := encoder.Encode(cache.answer(line)); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return writer.Flush()
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("reading the cases: %w", err), writer.Flush())
+		}
+		if reader.Buffered() == 0 {
+			if err := writer.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(ctx.Err(), writer.Flush())
+}
+
+// caseError is the answer to a line that is no good.
+type caseError struct {
+	Error string `json:"error"`
+}
+
+// cacheSize is how many programs are kept: cases are often of few rules, and to compile one takes longer than the rest.
+const cacheSize = 1000
+
+// programs keeps compiled conditions, by mode and text.
+type programs map[string]*condition.Program
+
+func (c programs) answer(line []byte) any {
+	explanation, err := c.explain(line)
+	if err != nil {
+		return caseError{err.Error()}
+	}
+	return explanation
+}
+
+func (c programs) explain(line []byte) (condition.Explanation, error) {
+	conditions, mode, doc, err := readCase(line)
+	if err != nil {
+		return condition.Explanation{}, err
+	}
+	key := string(mode) + " " + string(conditions)
+	program := c[key]
+	if program == nil {
+		if program, err = condition.Compile(mode, conditions); err != nil {
+			return condition.Explanation{}, err
+		}
+		if len(c) == cacheSize {
+			clear(c)
+		}
+		c[key] = program
+	}
+	return program.Explain(&doc), nil
+}
+
+// readCase reads a line: conditions, condition, and what the fields of a rule begin with.
+func readCase(line []byte) (conditions json.RawMessage, mode condition.Mode, doc condition.Document, err error) {
+	var parts map[string]json.RawMessage
+	if err := json.Unmarshal(line, &parts); err != nil {
+		return nil, "", doc, fmt.Errorf("the line is not a JSON object: %w", err)
+	}
+	for key, raw := range parts {
+		switch root, ok := findRoot(key); {
+		case ok:
+			if doc[root], err = condition.Decode(raw); err != nil {
+				return nil, "", doc, fmt.Errorf("%s: %w", key, err)
+			}
+		case key == "condition":
+			if err := json.Unmarshal(raw, &mode); err != nil {
+				return nil, "", doc, fmt.Errorf(`condition is %s: write "all" or "any"`, raw)
+			}
+		case key != "conditions":
+			return nil, "", doc, fmt.Errorf("unknown key %q: write conditions, condition, payload, config, event, trigger or sensor", key)
+		}
+	}
+	for _, key := range []string{"conditions", "payload"} {
+		if _, ok := parts[key]; !ok {
+			return nil, "", doc, fmt.Errorf("%s is missing", key)
+		}
+	}
+	return parts["conditions"], mode, doc, nil
+}
+
+// findRoot returns the place where fields begin that has that name.
+func findRoot(name string) (condition.Root, bool) {
+	for root := range condition.Root(len(condition.Document{})) {
+		if root.String() == name {
+			return root, true
+		}
+	}
+	return 0, false
+}
