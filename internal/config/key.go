@@ -61,7 +61,7 @@ func keys(c *Config) []key {
 		{name: "message_queue.events_queue", value: amqpName{&c.MessageQueue.EventsQueue}, fallback: "attune.events.queue",
 			doc: "Durable quorum queue of all `event.#` messages."},
 		{name: "message_queue.enforcements_queue", value: amqpName{&c.MessageQueue.EnforcementsQueue}, fallback: "attune.enforcements.queue",
-			doc: "Durable quorum queue of all `enforcement.#` messages."},
+			doc: "Durable quorum queue of all `enforcement.#` messages; not the same as the one above."},
 		{name: "message_queue.confirm_timeout", value: durationValue{&c.MessageQueue.ConfirmTimeout, 100 * time.Millisecond, 10 * time.Minute},
 			fallback: "10s", doc: "How long the broker may take to confirm messages before they are published again."},
 		{name: "message_queue.channels", value: intValue{&c.MessageQueue.Channels, 1, 256}, fallback: "4",
@@ -86,28 +86,28 @@ func keys(c *Config) []key {
 			doc: "Failures in a row that make a sensor failed: it stays down until it is restarted or its definition changes. " +
 				"A good poll in between starts the count anew. A sensor's file can say otherwise."},
 		{name: "sensor.restart_backoff", value: durationValue{&c.Sensor.RestartBackoff, 100 * time.Millisecond, day}, fallback: "10s",
-			doc: "Wait after the first failure; it doubles with each further one."},
+			doc: "Wait after the first failure; doubles with each further one. Up to a quarter less, so that sensors don't come back all at once."},
 		{name: "sensor.max_restart_backoff", value: durationValue{&c.Sensor.MaxRestartBackoff, 100 * time.Millisecond, day}, fallback: "5m",
 			doc: "Longest wait after a failure; at least `sensor.restart_backoff`."},
 		{name: "sensor.manager_interval", value: durationValue{&c.Sensor.ManagerInterval, time.Second, day}, fallback: "60s",
 			doc: "Time between two comparisons of what should run with what runs."},
 
 		{name: "worker.roles", value: listValue{&c.Worker.Roles, []string{RoleWorkflows, RoleActivities}}, fallback: "workflows,activities",
-			doc: "What this worker does: decide (`workflows`), or poll, write and publish (`activities`). " +
-				"A list in YAML, separated by commas in the environment."},
+			doc: "What this worker does: drive sensors, and write and publish what they bring (`workflows`); poll, and do what " +
+				"had to be tried again (`activities`). A list in YAML, separated by commas in the environment."},
 		{name: "worker.shutdown_timeout", value: durationValue{&c.Worker.ShutdownTimeout, time.Second, time.Hour}, fallback: "30s",
 			doc: "Time that work in hand has to finish after SIGTERM; what remains is handed back."},
 		{name: "worker.max_concurrent_polls", value: intValue{&c.Worker.MaxConcurrentPolls, 1, 100_000}, fallback: "100",
 			doc: "Most polls that this worker runs at the same time. Each may be a process of its own."},
 		{name: "worker.cache_dir", value: textValue{&c.Worker.CacheDir}, shown: "`attune-sensors` in the user's cache directory",
-			doc: "Folder for the unpacked files of packs; made when missing, may be deleted while no worker runs."},
+			doc: "Folder for unpacked packs and the temporary files of polls; made when missing, may be deleted while no worker runs."},
 
 		{name: "runtime.python", value: textValue{&c.Runtime.Python}, fallback: "python3",
 			doc: "Interpreter of `core.python3` sensors: a command on `runtime.path`, or a path."},
 		{name: "runtime.node", value: textValue{&c.Runtime.Node}, fallback: "node",
 			doc: "Interpreter of `core.nodejs` sensors: a command on `runtime.path`, or a path."},
 		{name: "runtime.path", value: textValue{&c.Runtime.Path}, shown: "the worker's `PATH`",
-			doc: "`PATH` of sensor code. It inherits nothing else of the worker's environment."},
+			doc: "`PATH` of sensor code, which otherwise inherits nothing of the worker's environment."},
 
 		{name: "ops.address", value: addressValue{&c.Ops.Address, true}, fallback: "127.0.0.1:8080",
 			doc: "Where `/healthz`, `/readyz` and `/metrics` are served, host:port; empty: nowhere."},

@@ -99,9 +99,20 @@ func (l *loader) apply(optional []string) {
 			l.problem("%s (%s) is missing: set it, for example to %s", k.name, k.env(), k.required)
 		}
 	}
-	if l.problems == nil && l.config.Sensor.MaxRestartBackoff < l.config.Sensor.RestartBackoff {
+	if l.problems == nil {
+		l.compare()
+	}
+}
+
+// compare checks keys that depend on each other.
+func (l *loader) compare() {
+	if s := l.config.Sensor; s.MaxRestartBackoff < s.RestartBackoff {
 		l.problem("sensor.max_restart_backoff (%s): %s is less than sensor.restart_backoff, %s: raise it, or lower the other",
-			envName("sensor.max_restart_backoff"), short(l.config.Sensor.MaxRestartBackoff), short(l.config.Sensor.RestartBackoff))
+			envName("sensor.max_restart_backoff"), short(s.MaxRestartBackoff), short(s.RestartBackoff))
+	}
+	if q := l.config.MessageQueue; q.EventsQueue == q.EnforcementsQueue {
+		l.problem("message_queue.enforcements_queue (%s): %q is message_queue.events_queue too: name two queues",
+			envName("message_queue.enforcements_queue"), q.EnforcementsQueue)
 	}
 }
 
