@@ -23,22 +23,22 @@ func (s *Store) Batch(ctx context.Context, id int64) (sensor.Batch, error) {
 	return b, nil
 }
 
-// FinishBatch records that the broker has confirmed every message of a matched batch, and drops its payloads, which
-// are rows by now. A done batch stays as it is.
+// FinishBatch records that the broker has confirmed every message of a batch, and drops its payloads, which are rows by
+// now. The batch must be matched, or generated without an event to match. A done batch stays as it is.
 func (s *Store) FinishBatch(ctx context.Context, id int64) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		status, err := lockBatch(ctx, tx, id)
-		switch {
-		case err != nil:
+		if err != nil || status == sensor.BatchDone {
 			return err
-		case status == sensor.BatchDone:
-			return nil
-		case status != sensor.BatchMatched:
-			return fmt.Errorf("its status is %s, not %s", status, sensor.BatchMatched)
 		}
-		_, err = tx.Exec(ctx, `
-			update attune.poll_batch set status = 'done', payloads = null, done = now() where id = @id`,
+		tag, err := tx.Exec(ctx, `
+			update attune.poll_batch set status = 'done', payloads = null, done = now()
+			where id = @id and (status = 'matched'
+				or status = 'generated' and not exists (select from attune.event where batch = @id))`,
 			pgx.NamedArgs{"id": id})
+		if err == nil && tag.RowsAffected() == 0 {
+			err = fmt.Errorf("its status is %s: not matched yet", status)
+		}
 		return err
 	})
 	if err != nil {

@@ -34,6 +34,17 @@ func TestFinishBatch(t *testing.T) {
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 }
 
+func TestFinishBatchWithoutEvents(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.poll(t, `1`, `{"a": "\u0000"}`)[0].ID
+	b.generate(t, id)
+
+	require.NoError(t, b.FinishBatch(b.ctx, id))
+
+	require.Equal(t, sensor.BatchDone, b.batch(t, id).Status)
+}
+
 func TestStoreSystemEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
