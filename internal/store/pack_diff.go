@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -144,11 +146,13 @@ func canonical(raw json.RawMessage) string {
 	if err != nil {
 		return string(raw)
 	}
-	b, err := json.Marshal(plain(v))
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(plain(v)); err != nil {
 		return string(raw)
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // plain writes numbers without exponents and needless zeros, as PostgreSQL does: 1.50e1 is 15.
