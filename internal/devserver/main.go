@@ -9,8 +9,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 )
 
@@ -61,6 +63,8 @@ type settings struct {
 	namespaces    []string       // registered before the server starts
 	dynamicConfig map[string]any // the development defaults, then the flags
 }
+
+func (s settings) address(port int) string { return net.JoinHostPort(s.ip, strconv.Itoa(port)) }
 
 func parseFlags(args []string) (settings, error) {
 	var s settings

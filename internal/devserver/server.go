@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 
 	"github.com/temporalio/ui-server/v2/server"
 	uiconfig "github.com/temporalio/ui-server/v2/server/config"
@@ -25,11 +23,10 @@ func newServer(s settings) (temporal.Server, error) {
 	if err := prepareStore(store, s.namespaces); err != nil {
 		return nil, err
 	}
-	frontend := net.JoinHostPort(s.ip, strconv.Itoa(s.port))
 	cfg := &config.Config{
 		Global: config.Global{
 			Metrics: &metrics.Config{Prometheus: &metrics.PrometheusConfig{
-				ListenAddress: net.JoinHostPort(s.ip, strconv.Itoa(s.metricsPort)),
+				ListenAddress: s.address(s.metricsPort),
 				HandlerPath:   "/metrics",
 			}},
 		},
@@ -44,7 +41,7 @@ func newServer(s settings) (temporal.Server, error) {
 			MasterClusterName:        clusterName,
 			CurrentClusterName:       clusterName,
 			ClusterInformation: map[string]cluster.ClusterInformation{
-				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: frontend},
+				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: s.address(s.port)},
 			},
 		},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
@@ -56,7 +53,7 @@ func newServer(s settings) (temporal.Server, error) {
 			History:    config.HistoryArchivalNamespaceDefaults{State: "disabled"},
 			Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
 		}},
-		PublicClient: config.PublicClient{HostPort: frontend},
+		PublicClient: config.PublicClient{HostPort: s.address(s.port)},
 		Services:     map[string]config.Service{},
 	}
 	hosts := map[primitives.ServiceName]static.Hosts{}
@@ -67,7 +64,7 @@ func newServer(s settings) (temporal.Server, error) {
 		primitives.WorkerService:   freeport.MustGetFreePort(),
 	} {
 		cfg.Services[string(service)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: s.ip}}
-		hosts[service] = static.SingleLocalHost(net.JoinHostPort(s.ip, strconv.Itoa(port)))
+		hosts[service] = static.SingleLocalHost(s.address(port))
 	}
 	instance, err := temporal.NewServer(
 		temporal.WithConfig(cfg),
@@ -84,7 +81,7 @@ func newServer(s settings) (temporal.Server, error) {
 
 func newUI(s settings) *server.Server {
 	return server.NewServer(server_options.WithConfigProvider(&uiconfig.Config{
-		TemporalGRPCAddress: net.JoinHostPort(s.ip, strconv.Itoa(s.port)),
+		TemporalGRPCAddress: s.address(s.port),
 		Host:                s.ip,
 		Port:                s.uiPort,
 		EnableUI:            true,
