@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -54,14 +55,14 @@ func (f *Fleet) run(ctx context.Context, e *workflowpb.WorkflowExecutionInfo) (R
 	if e.CloseTime != nil {
 		run.Closed = e.CloseTime.AsTime()
 	}
-	first, err := f.event(ctx, e, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	first, err := f.firstEvent(ctx, e)
 	if err != nil {
 		return run, err
 	}
 	run.Attempt = int(first.GetWorkflowExecutionStartedEventAttributes().GetAttempt())
 	run.Recovered = run.Attempt > 1 && e.Status == enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
 	if e.Status == enumspb.WORKFLOW_EXECUTION_STATUS_FAILED {
-		last, err := f.event(ctx, e, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+		last, err := f.lastEvent(ctx, e)
 		if err != nil {
 			return run, err
 		}
@@ -70,16 +71,28 @@ func (f *Fleet) run(ctx context.Context, e *workflowpb.WorkflowExecutionInfo) (R
 	return run, nil
 }
 
-// event returns the first event of a run that the filter lets through.
-func (f *Fleet) event(ctx context.Context, e *workflowpb.WorkflowExecutionInfo, filter enumspb.HistoryEventFilterType) (*historypb.HistoryEvent, error) {
+func (f *Fleet) firstEvent(ctx context.Context, e *workflowpb.WorkflowExecutionInfo) (*historypb.HistoryEvent, error) {
 	page, err := f.client.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
-		Namespace: f.namespace, Execution: e.Execution, MaximumPageSize: 1, HistoryEventFilterType: filter,
+		Namespace: f.namespace, Execution: e.Execution, MaximumPageSize: 1,
 	})
+	return only(page.GetHistory(), err)
+}
+
+// lastEvent reads the history backwards: asked for the closing event of a run that was retried, the server pretends that
+// the run continued as new.
+func (f *Fleet) lastEvent(ctx context.Context, e *workflowpb.WorkflowExecutionInfo) (*historypb.HistoryEvent, error) {
+	page, err := f.client.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, &workflowservice.GetWorkflowExecutionHistoryReverseRequest{
+		Namespace: f.namespace, Execution: e.Execution, MaximumPageSize: 1,
+	})
+	return only(page.GetHistory(), err)
+}
+
+func only(history *historypb.History, err error) (*historypb.HistoryEvent, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(page.GetHistory().GetEvents()) == 0 {
-		return nil, fmt.Errorf("the history of run %s is empty", e.Execution.RunId)
+	if len(history.GetEvents()) == 0 {
+		return nil, errors.New("the history is empty")
 	}
-	return page.History.Events[0], nil
+	return history.Events[0], nil
 }
