@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -41,9 +40,9 @@ func (r *Runner) command(ctx context.Context, s sensor.Sensor) (command, error) 
 	}
 	switch s.Runtime {
 	case sensor.RuntimePython:
-		return r.interpreted("runtime.python", r.python, []string{"-B", "-u"}, pythonSDK, dir, entrypoint)
+		return r.interpreted(ctx, r.python, []string{"-B", "-u"}, pythonSDK, dir, entrypoint)
 	case sensor.RuntimeNode:
-		return r.interpreted("runtime.node", r.node, nil, nodeSDK, dir, entrypoint)
+		return r.interpreted(ctx, r.node, nil, nodeSDK, dir, entrypoint)
 	case sensor.RuntimeExec:
 		if !isExecutable(program) {
 			return command{}, startFault("%q is not executable: `chmod +x` it and apply the pack", s.Entrypoint)
@@ -53,11 +52,10 @@ func (r *Runner) command(ctx context.Context, s sensor.Sensor) (command, error) 
 	return command{}, startFault("no runtime %q", s.Runtime)
 }
 
-func (r *Runner) interpreted(setting, interpreter string, flags []string, sdk, dir, entrypoint string) (command, error) {
-	path, ok := lookPath(interpreter, r.path)
-	if !ok {
-		return command{}, startFault("interpreter %q is not there: install it on the worker's machine or set %s (PATH is %s, runtime.path)",
-			interpreter, setting, r.path)
+func (r *Runner) interpreted(ctx context.Context, by *interpreter, flags []string, sdk, dir, entrypoint string) (command, error) {
+	path, err := by.find(ctx)
+	if err != nil {
+		return command{}, err
 	}
 	bootstrap, err := r.sdks.file(sdk)
 	if err != nil {
@@ -65,25 +63,6 @@ func (r *Runner) interpreted(setting, interpreter string, flags []string, sdk, d
 	}
 	args := append([]string{path}, flags...)
 	return command{path: path, args: append(args, bootstrap, entrypoint), dir: dir, sdk: true}, nil
-}
-
-// lookPath finds a command as a shell with that PATH does.
-func lookPath(command, path string) (string, bool) {
-	if strings.Contains(command, "/") {
-		abs, err := filepath.Abs(command)
-		return abs, err == nil && isExecutable(abs)
-	}
-	for _, dir := range filepath.SplitList(path) {
-		if file := filepath.Join(dir, command); filepath.IsAbs(file) && isExecutable(file) {
-			return file, true
-		}
-	}
-	return "", false
-}
-
-func isExecutable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 // environment is all that a child has in its environment, but for HOME and TMPDIR, as docs/sensors.md lists it.

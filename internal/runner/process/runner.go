@@ -37,14 +37,14 @@ type Config struct {
 
 // Runner runs the code of sensors, each poll in a process of its own.
 type Runner struct {
-	python, node string
-	env          []string // of every child; HOME and TMPDIR are added for each poll
-	path         string
-	logLines     int
-	logger       *zap.Logger
-	packs        *packCache
-	sdks         *sdkCache
-	tmp          string
+	python   *interpreter
+	node     *interpreter
+	env      []string // of every child; HOME and TMPDIR are added for each poll
+	logLines int
+	logger   *zap.Logger
+	packs    *packCache
+	sdks     *sdkCache
+	tmp      string
 }
 
 // maxPollAge is when a poll's temporary folder must be a leftover of a worker that was killed.
@@ -63,11 +63,17 @@ func New(cfg Config) (*Runner, error) {
 		return nil, fmt.Errorf("cache folder %q: %w", cfg.CacheDir, err)
 	}
 	path := cmp.Or(cfg.Path, os.Getenv("PATH"), "/usr/local/bin:/usr/bin:/bin")
+	env := environment(path)
 	r := &Runner{
-		python:   cmp.Or(cfg.Python, "python3"),
-		node:     cmp.Or(cfg.Node, "node"),
-		env:      environment(path),
-		path:     path,
+		python: &interpreter{
+			command: cmp.Or(cfg.Python, "python3"), setting: "runtime.python", path: path, env: env,
+			self: []string{"-c", "import sys; print(sys.executable)"}, real: map[string]string{},
+		},
+		node: &interpreter{
+			command: cmp.Or(cfg.Node, "node"), setting: "runtime.node", path: path, env: env,
+			self: []string{"-p", "process.execPath"}, real: map[string]string{},
+		},
+		env:      env,
 		logLines: cmp.Or(cfg.LogLines, 50),
 		logger:   cmp.Or(cfg.Logger, zap.NewNop()),
 		packs:    &packCache{dir: filepath.Join(cache, "packs"), archives: cfg.Archives},

@@ -14,8 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -165,4 +165,10 @@ func config(t testing.TB, req runner.Request, v any) runner.Request {
 	return req
 }
 
-func trim(s string) string { return strings.TrimSpace(s) + "\n" }
+// writeExecutable writes a file that a test is to run, see writeReadOnly.
+func writeExecutable(t testing.TB, path, content string) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o755))
+}
