@@ -29,7 +29,7 @@ as validate does, and then none is applied. Running sensors whose definition cha
 when Temporal is away, as soon as the manager looks.`,
 		Example: `  starter apply packs/examples
   starter apply packs/examples --dry-run --prune
-  starter apply packs/examples --set examples.commits.repository=/srv/repo`,
+  starter apply packs/examples --set examples.git_commits.repository=/srv/repo`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkOverrides(args, set); err != nil {

@@ -127,7 +127,7 @@ func (s *session) showReport(r audit.Report) error {
 		return err
 	}
 	if r.Total > 0 {
-		return no{fmt.Sprintf("%d findings", r.Total)}
+		return no{count(int(r.Total), "finding", "findings")}
 	}
 	return nil
 }

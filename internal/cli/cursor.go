@@ -28,9 +28,9 @@ func newSetCursor(s *session) *cobra.Command {
 		Long: `Make a sensor's next poll start from another cursor: JSON, @FILE, or - for the standard input. What a cursor means
 is up to the sensor's code; null is the beginning. The sensor may be running or not; what it has in hand is finished
 first.`,
-		Example: `  starter set-cursor examples.commits '"4b825dc642cb6eb9a060e54bf8d69288fbee4904"'
-  starter set-cursor examples.commits null
-  starter status examples.commits -o json | jq .cursor | starter set-cursor examples.copy -`,
+		Example: `  starter set-cursor examples.git_commits '"4b825dc642cb6eb9a060e54bf8d69288fbee4904"'
+  starter set-cursor examples.git_commits null
+  starter status examples.git_commits -o json | jq .cursor | starter set-cursor examples.other -`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: s.completeSensor(),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -66,7 +66,7 @@ func (s *session) emit(ctx context.Context, event sensor.SystemEvent, timeout ti
 	result, err := o.fleet.Emit(waiting, batch)
 	if err != nil {
 		why := err.Error()
-		if waiting.Err() != nil {
+		if expired(waiting, err) {
 			why = fmt.Sprintf("no worker has taken it up within %s", timeout)
 		}
 		return fmt.Errorf("the event is stored as batch %d and will be emitted when a worker runs; do not emit it again: %s", batch, why)

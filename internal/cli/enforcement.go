@@ -47,7 +47,7 @@ func newEnforcements(s *session) *cobra.Command {
 		Use:   "enforcements",
 		Short: "List enforcements, newest first",
 		Example: `  starter enforcements --event 1042
-  starter enforcements --rule examples.big_commit --since 24h
+  starter enforcements --rule examples.commit_to_review --since 24h
   starter enforcements --status created --limit 100 -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -45,7 +45,7 @@ func newEvents(s *session) *cobra.Command {
 		Short: "List events, newest first",
 		Example: `  starter events --limit 5
   starter events --trigger examples.commit --since 1h
-  starter events --sensor examples.commits --before 1200 -o json`,
+  starter events --sensor examples.git_commits --before 1200 -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			db, err := s.store(c.Context())

@@ -15,8 +15,8 @@ func newHistory(s *session) *cobra.Command {
 		Short: "List a sensor's runs: attempts, failures and recoveries",
 		Long: `List a sensor's runs, newest first, as the engine keeps them: attempts, failures and recoveries. A failure ends a
 run, and the next attempt begins one; so does the first good poll after a failure, and a long history now and then.`,
-		Example: `  starter history examples.commits
-  starter history examples.commits --limit 100 -o json`,
+		Example: `  starter history examples.git_commits
+  starter history examples.git_commits --limit 100 -o json`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeSensor(),
 		RunE: func(c *cobra.Command, args []string) error {

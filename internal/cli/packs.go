@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -13,6 +14,9 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/packs"
 )
+
+// setFlag is where a problem lies that is not in a file but in an expression of that flag.
+const setFlag = "--set"
 
 // folder is a pack's folder, and what came of reading it.
 type folder struct {
@@ -88,12 +92,7 @@ func checkOverrides(dirs, set []string) error {
 		refs = append(refs, peek(dir))
 	}
 	for _, expression := range set {
-		ref := sensor.PackOf(expression)
-		found := false
-		for _, r := range refs {
-			found = found || r == ref
-		}
-		if !found {
+		if !slices.Contains(refs, sensor.PackOf(expression)) {
 			return fmt.Errorf("--set %s is for none of the packs %s: write SENSOR_REF.KEY=VALUE", expression, strings.Join(refs, ", "))
 		}
 	}
@@ -137,10 +136,13 @@ func (s *session) refuse(folders []folder) error {
 		return no{}
 	}
 	for _, p := range all {
-		text := pack.Problem{File: filepath.Join(p.Dir, p.File), Line: p.Line, Field: p.Field, Message: p.Message}
-		fmt.Fprintln(s.env.Stdout, text)
+		file := filepath.Join(p.Dir, p.File)
+		if p.File == setFlag {
+			file = p.File
+		}
+		fmt.Fprintln(s.env.Stdout, pack.Problem{File: file, Line: p.Line, Field: p.Field, Message: p.Message})
 	}
-	return no{fmt.Sprintf("%d problems", len(all))}
+	return no{count(len(all), "problem", "problems")}
 }
 
 func (f folder) problems() []problem {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
 
 	"github.com/attune-automation/sensors/internal/fleet"
 	"github.com/attune-automation/sensors/workflows"
@@ -68,7 +70,7 @@ func (s *session) newUpdate(u update) *cobra.Command {
 		Use:               u.name + " REF",
 		Short:             u.short,
 		Long:              u.long,
-		Example:           "  starter " + u.name + " examples.commits",
+		Example:           "  starter " + u.name + " examples.git_commits",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeSensor(),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -106,13 +108,28 @@ func (s *session) update(ctx context.Context, u update, ref string, timeout time
 
 // within bounds what waits for a worker.
 func within(ctx context.Context, timeout time.Duration, f func(ctx context.Context) error) error {
-	bounded, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := f(bounded)
-	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
+	err := f(ctx)
+	if expired(ctx, err) {
 		return fmt.Errorf("no answer within %s: see that a worker runs; it may still be done once one does", timeout)
 	}
 	return err
+}
+
+// expired says whether err is that the time of ctx is over. The client may give up a moment before ctx does.
+func expired(ctx context.Context, err error) bool {
+	if err == nil || errors.Is(ctx.Err(), context.Canceled) {
+		return false
+	}
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	if _, ok := errors.AsType[*serviceerror.DeadlineExceeded](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*client.WorkflowUpdateServiceTimeoutOrCanceledError](err)
+	return ok
 }
 
 // notRunning says why a sensor does not run, and what to do.

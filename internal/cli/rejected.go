@@ -45,7 +45,7 @@ func newRejected(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rejected",
 		Short: "List payloads that could not become events, and why, newest first",
-		Example: `  starter rejected --sensor examples.commits --since 24h
+		Example: `  starter rejected --sensor examples.git_commits --since 24h
   starter rejected -o json | jq -r '.[0].raw'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

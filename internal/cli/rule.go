@@ -111,7 +111,7 @@ func (s *session) explain(e condition.Explanation, mode string) error {
 	if e.Matched {
 		answer = "match"
 	}
-	s.say("\n%s: %s of %d conditions", answer, mode, len(e.Verdicts))
+	s.say("\n%s: %s of %s", answer, mode, count(len(e.Verdicts), "condition", "conditions"))
 	return nil
 }
 

@@ -19,7 +19,7 @@ func newStartSensor(s *session) *cobra.Command {
 		Short: "Start a sensor, also one that was stopped or has failed",
 		Long: `Start a sensor, also one that was stopped or has failed. It runs as the workflow sensor:REF until it is stopped;
 workers take it up, now or once there are any. To start one that runs changes nothing.`,
-		Example:           `  starter start-sensor examples.commits`,
+		Example:           `  starter start-sensor examples.git_commits`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeSensor(),
 		RunE: func(c *cobra.Command, args []string) error {

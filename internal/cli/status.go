@@ -50,8 +50,8 @@ func newStatus(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status REF",
 		Short: "Show how a sensor is: its state, last error, counts, cursor and definition",
-		Example: `  starter status examples.commits
-  starter status examples.commits -o json | jq .live.last_error`,
+		Example: `  starter status examples.git_commits
+  starter status examples.git_commits -o json | jq .live.last_error`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeSensor(),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -21,8 +21,8 @@ func newStopSensor(s *session) *cobra.Command {
 		Short: "Stop a sensor and keep it stopped until it is started again",
 		Long: `Stop a sensor and keep it stopped until it is started again. It finishes what it has in hand: a poll that is going
 on, and the events and enforcements of what that brings.`,
-		Example: `  starter stop-sensor examples.commits
-  starter stop-sensor examples.commits --no-wait`,
+		Example: `  starter stop-sensor examples.git_commits
+  starter stop-sensor examples.git_commits --no-wait`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeSensor(),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,7 +51,7 @@ func newRestartSensor(s *session) *cobra.Command {
 		Short: "Stop a sensor if it runs, and start it with a clean record of failures",
 		Long: `Stop a sensor if it runs, and start it with a clean record of failures. It goes on from its cursor. This is also the
 way to start one that has failed for good.`,
-		Example:           `  starter restart-sensor examples.commits`,
+		Example:           `  starter restart-sensor examples.git_commits`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeSensor(),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -115,7 +115,7 @@ func (o *operator) wait(ctx context.Context, ref string, timeout time.Duration) 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := o.fleet.Wait(ctx, ref)
-	if ctx.Err() == context.DeadlineExceeded {
+	if expired(ctx, err) {
 		return fmt.Errorf("sensor %q has not stopped within %s: it does once a worker has finished what it has in hand; "+
 			"`starter status %s` shows how it is", ref, timeout, ref)
 	}

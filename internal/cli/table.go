@@ -131,3 +131,11 @@ func yesNo(b bool) string {
 	}
 	return "no"
 }
+
+// count writes a number of things, with its word in the singular or the plural.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

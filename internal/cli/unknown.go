@@ -14,7 +14,8 @@ import (
 
 const (
 	closeMost  = 3   // refs that an error names
-	closeLeast = 0.4 // similarity, below which a ref was not meant
+	closeLeast = 0.4 // similarity below which a ref was not meant
+	closeBest  = 0.8 // and below which it was not, measured by the most similar one
 )
 
 // unknownSensor says which sensors may have been meant when err is that there is none of that ref.
@@ -76,7 +77,9 @@ func closest(ref string, refs []string) []string {
 	})
 	var best []string
 	for _, c := range near[:min(len(near), closeMost)] {
-		best = append(best, c.ref)
+		if c.score >= closeBest*near[0].score {
+			best = append(best, c.ref)
+		}
 	}
 	return best
 }

@@ -1,10 +1,6 @@
 package cli
 
-import (
-	"fmt"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 // packSummary is a pack that is sound.
 type packSummary struct {
@@ -46,18 +42,11 @@ code is 1 if there is any problem.`,
 			var summaries []packSummary
 			for _, f := range folders {
 				p := f.summary()
-				s.say("pack %s is sound: %d triggers, %d sensors, %d rules", p.Ref, p.Triggers, p.Sensors, p.Rules)
+				s.say("pack %s is sound: %s, %s, %s", p.Ref, count(p.Triggers, "trigger", "triggers"),
+					count(p.Sensors, "sensor", "sensors"), count(p.Rules, "rule", "rules"))
 				summaries = append(summaries, p)
 			}
 			return s.report(map[string]any{"packs": summaries})
 		},
 	}
-}
-
-// count writes a number of things, with its word in the singular or the plural.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
