@@ -22,24 +22,17 @@ postgres_bin() {
 	sort -V <<<"$dirs" | tail -n 1 | xargs -r dirname
 }
 
-# as_postgres runs a command as a user that PostgreSQL accepts: it refuses to run as root.
-as_postgres() {
-	if ((EUID == 0)); then
-		setpriv --reuid=postgres --regid=postgres --init-groups "$@"
-	else
-		"$@"
-	fi
-}
+# PostgreSQL refuses to run as root: then its commands run as the package's own user.
+as_postgres=()
+if ((EUID == 0)); then
+	as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups)
+fi
 
 postgres_start() {
 	postgres_init
 	claim postgres
-	local as_user=()
-	if ((EUID == 0)); then
-		as_user=(setpriv --reuid=postgres --regid=postgres --init-groups)
-	fi
 	# Durability is PostgreSQL's default, fsync and synchronous_commit on: benchmarks quote this server.
-	start postgres "${as_user[@]}" "$(postgres_bin)/postgres" -D "$state/postgres/data" \
+	start postgres "${as_postgres[@]}" "$(postgres_bin)/postgres" -D "$(readlink -f "$state/postgres/data")" \
 		-c listen_addresses=127.0.0.1 -c port="$(port postgres)" -c unix_socket_directories= \
 		-c max_connections=300 -c log_checkpoints=off
 }
@@ -48,20 +41,21 @@ postgres_stop() { stop postgres INT; }
 
 # postgres_init makes a cluster with the role and the database attune, whole or not at all.
 postgres_init() {
-	local home=$state/postgres bin
+	local bin home
 	bin=$(postgres_bin)
-	if [[ -d $home/data ]]; then
+	if [[ -d $state/postgres/data ]]; then
 		return
 	fi
-	postgres_home "$home"
+	postgres_home "$state/postgres"
+	home=$(readlink -f "$state/postgres")
 	rm -rf "$home/new"
 	password >"$home/password"
 	((EUID != 0)) || chown postgres: "$home/password"
 	(
 		cd /
-		as_postgres "$bin/initdb" -D "$home/new" -U attune --pwfile="$home/password" \
+		"${as_postgres[@]}" "$bin/initdb" -D "$home/new" -U attune --pwfile="$home/password" \
 			--auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 &&
-			echo 'create database attune' | as_postgres "$bin/postgres" --single -D "$home/new" postgres
+			echo 'create database attune' | "${as_postgres[@]}" "$bin/postgres" --single -D "$home/new" postgres
 	) >"$state/logs/postgres.log" 2>&1 || {
 		tail -n 20 "$state/logs/postgres.log" >&2
 		fail "initdb failed; its log is .dev/logs/postgres.log"
@@ -80,7 +74,7 @@ postgres_home() {
 	fi
 	chmod 0711 "$state"
 	chown postgres: "$home"
-	if ! as_postgres test -x "$home"; then
+	if ! "${as_postgres[@]}" test -x "$home"; then
 		rm -rf "$home"
 		mkdir -p "$elsewhere"
 		chown postgres: "$elsewhere"

@@ -32,24 +32,26 @@ start() {
 		exec env -i PATH="$PATH" LANG=C.UTF-8 HOME="$state/$name" \
 			setsid "$@" </dev/null >"$state/logs/$name.log" 2>&1 9>&-
 	) &
+	disown
 	identity $! >"$state/run/$name" || true
 }
 
-# stop NAME SIGNAL asks a recorded process to end, and kills its process group when it does not.
+# stop NAME SIGNAL asks a recorded process to end, every second because a server that is still starting may
+# miss it, and kills its process group when it does not end in half a minute.
 stop() {
-	local name=$1 signal=$2 pid deadline=$((SECONDS + 30))
-	if running "$name"; then
+	local name=$1 signal=$2 pid asked=-1 deadline=$((SECONDS + 30))
+	while running "$name"; do
 		read -r pid _ <"$state/run/$name"
-		kill -s "$signal" "$pid"
-		while running "$name"; do
-			if ((SECONDS >= deadline)); then
-				say "$name ignores SIG$signal; killing it"
-				kill -s KILL -- "-$pid"
-				deadline=$((SECONDS + 5))
-			fi
-			sleep 0.05
-		done
-	fi
+		if ((SECONDS >= deadline)); then
+			say "$name ignores SIG$signal; killing it"
+			kill -s KILL -- "-$pid" || true
+			deadline=$((SECONDS + 5))
+		elif ((SECONDS != asked)); then
+			asked=$SECONDS
+			kill -s "$signal" "$pid" || true
+		fi
+		sleep 0.05
+	done
 	rm -f "$state/run/$name"
 }
 

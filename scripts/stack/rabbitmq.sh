@@ -43,8 +43,9 @@ rabbitmq_start() {
 		default_pass = $(password)
 		log.console.level = warning
 	CONF
+	# RUNNING_UNDER_SYSTEMD: the script becomes the server, instead of waiting for it, so that a signal arrives.
 	# An idle scheduler sleeps at once instead of spinning (+sbwt none): the machine is shared.
-	start rabbitmq env \
+	start rabbitmq env RUNNING_UNDER_SYSTEMD=true \
 		ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$(port epmd)" \
 		RABBITMQ_NODENAME="attune-$hash@localhost" \
 		RABBITMQ_DIST_PORT="$(port rabbitmq-distribution)" \
