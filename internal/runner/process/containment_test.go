@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -106,6 +107,35 @@ func TestAllThatWasWrittenBeforeTheEndIsRead(t *testing.T) {
 	// The program is gone long before 5 MB of its events are parsed, and a child of it keeps the pipe open.
 	poll := b.poll(t, b.code(t, "s.sh", "#!/bin/sh\nsleep 1000 &\nyes '{\"x\": \""+strings.Repeat("y", 500)+"\"}' | head -n 10000\n"))
 	require.Len(t, poll.Payloads, 10_000)
+}
+
+// TestTheSensorDiesWithItsWorker kills a worker, which is this test in a process of its own.
+func TestTheSensorDiesWithItsWorker(t *testing.T) {
+	t.Parallel()
+	const role = "TEST_WORKER_MARKER"
+	if marker := os.Getenv(role); marker != "" {
+		b := setup(t)
+		b.fault(t, b.code(t, "s.sh", "#!/bin/sh\necho $$ $HOME > "+marker+".new\nmv "+marker+".new "+marker+"\nexec sleep 1000\n"))
+		return
+	}
+	dir := t.TempDir()
+	marker := filepath.Join(dir, "marker")
+	worker := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	worker.Env = append(os.Environ(), role+"="+marker, "TMPDIR="+dir)
+	require.NoError(t, worker.Start())
+	var started []byte
+	eventually(t, func() string {
+		var err error
+		if started, err = os.ReadFile(marker); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	require.NoError(t, worker.Process.Kill())
+	require.Error(t, worker.Wait())
+	_, home, _ := strings.Cut(strings.TrimSpace(string(started)), " ")
+	require.NotEmpty(t, home)
+	eventually(t, func() string { return survivors(t, home) })
 }
 
 // eventually waits until there is no problem. It starts no goroutine, as those are counted.

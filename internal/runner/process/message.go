@@ -27,7 +27,7 @@ const eventPrefix = `{"type":"event","payload":`
 func parseMessage(line []byte) (message, error) {
 	if payload, ok := bytes.CutPrefix(line, []byte(eventPrefix)); ok {
 		if payload, ok := bytes.CutSuffix(payload, []byte("}")); ok && isJSON(payload) {
-			return message{Type: "event", Payload: payload}, nil
+			return message{Type: "event", Payload: bytes.Trim(payload, " \t\r\n")}, nil
 		}
 	}
 	var m message

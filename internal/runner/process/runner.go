@@ -108,6 +108,9 @@ func (r *Runner) Poll(ctx context.Context, req runner.Request) (sensor.Poll, err
 }
 
 func (r *Runner) poll(ctx context.Context, req runner.Request) (sensor.Poll, error) {
+	if err := ctx.Err(); err != nil {
+		return sensor.Poll{}, err
+	}
 	cmd, err := r.command(ctx, req.Sensor)
 	if err != nil {
 		return sensor.Poll{}, err

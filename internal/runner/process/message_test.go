@@ -1,0 +1,69 @@
+package process
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzParseMessage proves that the short way of parsing an event takes what the long way takes, and keeps its bytes.
+func FuzzParseMessage(f *testing.F) {
+	for _, line := range []string{
+		`{"type":"event","payload":{"a": 1e400, "b": "\ud800\u0000"}}`,
+		`{"type":"event","payload":{},"payload":[1]}`,
+		`{"type":"event","payload":{}},"x":{"y":1}}`,
+		`{"type":"event","payload":}`,
+		`{"type":"event","payload": {} }  `,
+		`{"payload":{},"type":"event"}`,
+		`{"type":"cursor","cursor":null}`,
+		`{"type":"log","level":"info","message":"x"}`,
+		`{"type":"done"} {}`,
+		`[]`, `"`, `{"type":5}`,
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		m, err := parseMessage(line)
+		if err != nil {
+			return
+		}
+		require.True(t, json.Valid(line) || bytes.HasPrefix(line, []byte(eventPrefix)))
+		require.True(t, m.Payload == nil || bytes.Contains(line, m.Payload))
+		var want message
+		if decoder := json.NewDecoder(bytes.NewReader(line)); json.Valid(line) && decoder.Decode(&want) == nil {
+			require.Equal(t, want, m)
+		}
+	})
+}
+
+// FuzzReadLine proves that lines come back whole, whatever the reader's buffer and the limit are.
+func FuzzReadLine(f *testing.F) {
+	f.Add([]byte("a\nbb\n\nccc"), 2)
+	f.Add([]byte(strings.Repeat("x", 100)+"\n"), 40)
+	f.Fuzz(func(t *testing.T, text []byte, limit int) {
+		limit = 1 + abs(limit)%100
+		r := bufio.NewReaderSize(bytes.NewReader(text), 16)
+		rest, buf := text, []byte(nil)
+		for {
+			line, dropped, whole, err := readLine(r, buf, limit)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			require.NoError(t, err)
+			want, after, found := bytes.Cut(rest, []byte("\n"))
+			require.Equal(t, found, whole)
+			require.Equal(t, string(want[:min(limit, len(want))]), string(line))
+			require.Equal(t, max(0, len(want)-limit), dropped)
+			rest, buf = after, line
+		}
+		require.Empty(t, rest)
+	})
+}
+
+func abs(n int) int { return max(n, -(n + 1)) }
