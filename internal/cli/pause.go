@@ -43,8 +43,8 @@ func newPollSensor(s *session) *cobra.Command {
 		short: "Make a running sensor poll now, paused or not, and say what that brought",
 		send: func(f *fleet.Fleet, ctx context.Context, ref string) (any, string, error) {
 			r, err := f.PollNow(ctx, ref)
-			return r, fmt.Sprintf("brought %d events and %d enforcements in %d batches, and %d refused payloads",
-				r.Events, r.Enforcements, r.Batches, r.Rejected), err
+			return r, fmt.Sprintf("brought %s and %s, and %s", count(r.Events, "event", "events"),
+				count(r.Enforcements, "enforcement", "enforcements"), count(r.Rejected, "refused payload", "refused payloads")), err
 		},
 	})
 }

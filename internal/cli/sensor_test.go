@@ -12,7 +12,10 @@ import (
 )
 
 // patience is how long a test waits for the lists of the engine, which lag behind a little.
-const patience = 30 * time.Second
+const (
+	patience = 30 * time.Second
+	tick     = 50 * time.Millisecond
+)
 
 // state returns the state in which a sensor is listed.
 func (b *bench) state(ref string) string {
@@ -27,7 +30,7 @@ func (b *bench) state(ref string) string {
 
 func (b *bench) becomes(ref, state string) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return b.state(ref) == state }, patience, 50*time.Millisecond, "%s never is %s", ref, state)
+	require.Eventually(b.t, func() bool { return b.state(ref) == state }, patience, tick, "%s never is %s", ref, state)
 }
 
 // The tests in this file have no worker: sensors can be started and told to stop, but nothing happens.

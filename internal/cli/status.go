@@ -139,7 +139,7 @@ func (s sensorStatus) lines() []line {
 		return append(lines, line{"poll interval", d.PollInterval})
 	}
 	l := *s.Live
-	lines = append(lines,
+	return append(lines,
 		line{"poll interval", l.PollInterval},
 		line{"failures in a row", fmt.Sprintf("%d of %d", l.FailureCount, l.MaxAttempts)},
 		line{"started", moment(l.StartedAt)},
@@ -148,11 +148,9 @@ func (s sensorStatus) lines() []line {
 		line{"last events", moment(l.LastEvents)},
 		line{"since its start", fmt.Sprintf("%d polls, %d batches, %d events, %d enforcements, %d refused payloads, %d recoveries",
 			l.Polls, l.Batches, l.Events, l.Enforcements, l.Rejected, l.Recoveries)},
+		line{"last error at", moment(l.LastErrorAt)},
+		line{"last error", l.LastError},
 	)
-	if l.LastError != "" {
-		lines = append(lines, line{"last error " + moment(l.LastErrorAt), l.LastError})
-	}
-	return lines
 }
 
 // duration writes a duration of a definition; nothing for the default.
