@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"go.temporal.io/sdk/workflow"
@@ -44,8 +45,11 @@ func EmitEvent(ctx workflow.Context, in EmitInput) (EmitResult, error) {
 // failedEvent is the system event that tells that a sensor failed for good.
 func failedEvent(ctx workflow.Context, ref string, attempts int, failure error) (sensor.SystemEvent, error) {
 	info := workflow.GetInfo(ctx)
-	payload, err := marshal(map[string]any{
+	var kind string // stays empty when it is not the sensor's own code that failed
+	_ = details(failure, &kind)
+	payload, err := json.Marshal(map[string]any{
 		"sensor_ref":  ref,
+		"kind":        kind,
 		"error":       message(failure),
 		"attempts":    attempts,
 		"workflow_id": info.WorkflowExecution.ID,

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -76,9 +75,4 @@ func details(err error, v any) error {
 		return errors.New("the failure has no details")
 	}
 	return app.Details(v)
-}
-
-func marshal(v any) (json.RawMessage, error) {
-	b, err := json.Marshal(v)
-	return b, err
 }
