@@ -1,0 +1,338 @@
+package audit_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/audit"
+	"github.com/attune-automation/sensors/internal/messaging"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/store"
+	"github.com/attune-automation/sensors/internal/testenv"
+)
+
+// bundle is a database with one sensor, whose first poll brought events 1, with a total of 250, and 2, with one of 5, and
+// a refused payload in between, and whose second one brought event 3; and with event 4 that no sensor saw. Rule
+// shop.every matches all, shop.big totals above 100, and shop.ours what the sensor saw; shop.off is disabled. All batches
+// are done.
+type bundle struct {
+	t     *testing.T
+	ctx   context.Context
+	store *store.Store
+	db    *pgxpool.Pool
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	url := testenv.Database(t)
+	s, err := store.New(ctx, store.Config{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	db, err := pgxpool.New(ctx, url)
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	b := &bundle{t: t, ctx: ctx, store: s, db: db}
+	b.apply()
+	b.poll(`{"total": 250}`, `refused`, `{"total": 5}`)
+	b.poll(`{"total": 7}`)
+	id, err := s.StoreSystemEvent(ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{"total": 1}`)})
+	require.NoError(t, err)
+	b.process(id)
+	return b
+}
+
+func (b *bundle) apply() {
+	b.t.Helper()
+	rule := func(name, conditions string, enabled bool) sensor.Rule {
+		return sensor.Rule{
+			Ref: "shop." + name, PackRef: "shop", Label: name, TriggerRef: "shop.order", Condition: "all",
+			Conditions: json.RawMessage(conditions), ActionRef: "mail.send", ActionParams: json.RawMessage(`{}`), Enabled: enabled,
+		}
+	}
+	_, err := b.store.ApplyPack(b.ctx, sensor.Pack{
+		Ref: "shop", Label: "Shop", Digest: strings.Repeat("a", 64), Archive: []byte("files"),
+		Triggers: []sensor.Trigger{{Ref: "shop.order", PackRef: "shop", Label: "Order", Enabled: true}},
+		Sensors: []sensor.Sensor{{
+			Ref: "shop.orders", PackRef: "shop", Label: "Orders", Enabled: true, Runtime: sensor.RuntimeExec, Entrypoint: "x",
+			TriggerRef: "shop.order", Config: json.RawMessage(`{}`),
+		}},
+		Rules: []sensor.Rule{
+			rule("big", `[{"field": "total", "operator": "greater_than", "value": 100}]`, true),
+			rule("every", `[]`, true),
+			rule("off", `[]`, false),
+			rule("ours", `[{"field": "sensor.ref", "operator": "equals", "value": "shop.orders"},
+				{"field": "event.source_ref", "operator": "equals", "value": "shop.orders"}]`, true),
+		},
+	}, store.ApplyOptions{})
+	require.NoError(b.t, err)
+}
+
+func (b *bundle) poll(payloads ...string) {
+	b.t.Helper()
+	for _, head := range b.save(payloads...) {
+		b.process(head.ID)
+	}
+}
+
+func (b *bundle) save(payloads ...string) []sensor.BatchHead {
+	b.t.Helper()
+	turn, err := b.store.Turn(b.ctx, "shop.orders")
+	require.NoError(b.t, err)
+	poll := sensor.Poll{Cursor: json.RawMessage(`1`)}
+	for _, p := range payloads {
+		poll.Payloads = append(poll.Payloads, []byte(p))
+	}
+	heads, err := b.store.SavePoll(b.ctx, turn, poll)
+	require.NoError(b.t, err)
+	return heads
+}
+
+// process takes a batch from stored to done.
+func (b *bundle) process(id int64) {
+	b.t.Helper()
+	batch, err := b.store.Batch(b.ctx, id)
+	require.NoError(b.t, err)
+	var accepted []sensor.NewEvent
+	var refused []sensor.Rejection
+	for i, p := range batch.Payloads {
+		if json.Valid(p) {
+			accepted = append(accepted, sensor.NewEvent{Position: i, Payload: p})
+		} else {
+			refused = append(refused, sensor.Rejection{Position: i, Raw: p, Reason: "no JSON"})
+		}
+	}
+	events, err := b.store.CommitEvents(b.ctx, batch, accepted, refused)
+	require.NoError(b.t, err)
+	set, err := b.store.Ruleset(b.ctx, batch.TriggerRef)
+	require.NoError(b.t, err)
+	var matches []sensor.Match
+	for _, e := range events {
+		for i, r := range set.Rules {
+			matched := map[string]bool{
+				"shop.every": true, "shop.big": strings.Contains(string(e.Payload), "250"), "shop.ours": e.SensorRef != "",
+			}[r.Ref]
+			if matched {
+				matches = append(matches, sensor.Match{EventID: e.ID, Rule: &set.Rules[i]})
+			}
+		}
+	}
+	_, err = b.store.CommitEnforcements(b.ctx, id, set.Version, matches)
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.store.FinishBatch(b.ctx, id))
+}
+
+// messages are those of all rows.
+func (b *bundle) messages() []audit.Message {
+	b.t.Helper()
+	events, err := b.store.Events(b.ctx, store.EventFilter{})
+	require.NoError(b.t, err)
+	enforcements, err := b.store.Enforcements(b.ctx, store.EnforcementFilter{})
+	require.NoError(b.t, err)
+	var all []audit.Message
+	for _, e := range events {
+		all = append(all, audit.Message{ID: messaging.EventMessageID(e.ID, e.Created), Kind: audit.KindEvent, Row: e.ID})
+	}
+	for _, e := range enforcements {
+		all = append(all, audit.Message{ID: messaging.EnforcementMessageID(e.ID, e.Created), Kind: audit.KindEnforcement, Row: e.ID})
+	}
+	return all
+}
+
+func (b *bundle) run(cfg audit.Config) audit.Report {
+	b.t.Helper()
+	cfg.Store = b.store
+	report, err := audit.Run(b.ctx, cfg)
+	require.NoError(b.t, err)
+	return report
+}
+
+// findings are a report's findings as lines.
+func findings(r audit.Report) []string {
+	lines := []string{}
+	for _, f := range r.Findings {
+		lines = append(lines, fmt.Sprintf("%d: %s %s", f.Invariant, f.Subject, f.Message))
+	}
+	return lines
+}
+
+func sequence(messages []audit.Message) iter.Seq2[audit.Message, error] {
+	return func(yield func(audit.Message, error) bool) {
+		for _, m := range messages {
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestSoundData(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.save(`{"total": 1}`) // a batch in hand is no fault
+	messages := b.messages()
+	report := b.run(audit.Config{Messages: sequence(append(messages, messages...))})
+	require.Equal(t, audit.Report{
+		Batches: 4, Unfinished: 1, Events: 4, Rejected: 1, Enforcements: 8, Evaluations: 16, Messages: 24, Findings: []audit.Finding{},
+	}, report)
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sql  string
+		want []string
+	}{
+		"event lost": {
+			`delete from attune.enforcement where event = 2; delete from attune.event where id = 2`,
+			[]string{"1: batch 1 has 3 payloads, but 1 events and 1 refused at 2 positions from 0 to 1"},
+		},
+		"event of another position": {
+			`update attune.event set position = 7 where id = 2`,
+			[]string{"1: batch 1 has 3 payloads, but 2 events and 1 refused at 3 positions from 0 to 7"},
+		},
+		"payload both an event and refused": {
+			`update attune.rejected_event set position = 0`,
+			[]string{"1: batch 1 has 3 payloads, but 2 events and 1 refused at 2 positions from 0 to 2"},
+		},
+		"enforcement lost": {
+			`delete from attune.enforcement where event = 1 and rule_ref = 'shop.big'`,
+			[]string{"2: event 1 matches rule shop.big, but has no enforcement of it"},
+		},
+		"enforcement of a rule that does not match": {
+			`update attune.enforcement set rule_ref = 'shop.big' where event = 2 and rule_ref = 'shop.every'`,
+			[]string{
+				"2: event 2 has an enforcement of rule shop.big, which it does not match",
+				"2: event 2 matches rule shop.every, but has no enforcement of it",
+			},
+		},
+		"enforcement of a disabled rule": {
+			`update attune.enforcement set rule_ref = 'shop.off' where event = 1 and rule_ref = 'shop.big'`,
+			[]string{
+				"2: event 1 matches rule shop.big, but has no enforcement of it",
+				"2: event 1 has an enforcement of rule shop.off, which was disabled",
+			},
+		},
+		"enforcements before the match": {
+			`update attune.poll_batch set status = 'generated', ruleset = null where id = 3`,
+			[]string{"2: event 4 has 1 enforcements, but its batch is not matched yet"},
+		},
+		"matched by no rules": {
+			`update attune.poll_batch set ruleset = null where id = 3; delete from attune.enforcement where event = 4`,
+			[]string{"2: batch 3 is done, but does not say by which rules"},
+		},
+		"rule that does not compile": {
+			`update attune.rule set conditions = '[1]' where ref = 'shop.off'`,
+			[]string{"2: rule shop.off does not compile, and so matches nothing: apply its pack again: conditions[0]: want an object"},
+		},
+		"order": {
+			`update attune.poll_batch set seq = case id when 1 then 12 else 11 end where id in (1, 2);
+			update attune.sensor_state set committed_seq = 12`,
+			[]string{"4: event 1 of sensor shop.orders comes after event 3, but was polled before it"},
+		},
+		"cursor behind": {
+			`update attune.sensor_state set committed_seq = 1`,
+			[]string{"5: batch 2 of sensor shop.orders has its events, but the cursor is still at 1 and not at 2"},
+		},
+		"cursor ahead of its events": {
+			`delete from attune.enforcement where event = 3; delete from attune.event where id = 3;
+			update attune.poll_batch set status = 'stored', ruleset = null where id = 2`,
+			[]string{"5: batch 2 of sensor shop.orders has no events yet, but the cursor is at 2 already"},
+		},
+		"rows of a stored batch": {
+			`update attune.poll_batch set status = 'stored' where id = 3`,
+			[]string{"1: batch 3 is only stored, but has 1 rows"},
+		},
+		"rules that changed since cannot be judged": {
+			`update attune.trigger set ruleset = 9; update attune.rule set enabled = not enabled, ruleset = 9`,
+			nil,
+		},
+		"events of a trigger that was made anew cannot be judged": {
+			`update attune.event set trigger = 99; delete from attune.enforcement`,
+			nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			_, err := b.db.Exec(b.ctx, c.sql)
+			require.NoError(t, err)
+			report := b.run(audit.Config{})
+			found := findings(report)
+			require.Len(t, found, len(c.want), "%q", found)
+			require.EqualValues(t, len(c.want), report.Total)
+			for i, want := range c.want {
+				require.True(t, strings.HasPrefix(found[i], want), "%q is not %q", found[i], want)
+			}
+		})
+	}
+}
+
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	messages := b.messages()
+	other := uuid.New()
+	first := slices.IndexFunc(messages, func(m audit.Message) bool { return m.Kind == audit.KindEvent && m.Row == 1 })
+	own := messages[first].ID
+
+	without := slices.Delete(slices.Clone(messages), first, first+1)
+	require.Equal(t, []string{"3: event 1 is in a finished batch, but no message of it was seen"},
+		findings(b.run(audit.Config{Messages: sequence(without)})))
+	require.Empty(t, findings(b.run(audit.Config{Messages: sequence(without), MessagesSince: time.Now().Add(time.Hour)})))
+
+	require.Equal(t, []string{fmt.Sprintf("3: event 1 was published under two message IDs, %s and %s", own, other)},
+		findings(b.run(audit.Config{Messages: sequence(append(slices.Clone(messages), audit.Message{ID: other, Kind: audit.KindEvent, Row: 1}))})))
+
+	wrong := slices.Clone(messages)
+	wrong[first].ID = other
+	require.Equal(t, []string{fmt.Sprintf("3: event 1 was published under message ID %s, and its own is %s", other, own)},
+		findings(b.run(audit.Config{Messages: sequence(wrong)})))
+
+	stray := append(slices.Clone(messages), audit.Message{ID: other, Kind: audit.KindEnforcement, Row: 99})
+	require.Equal(t, []string{fmt.Sprintf("3: enforcement 99 was published as message %s, but there is no such row", other)},
+		findings(b.run(audit.Config{Messages: sequence(stray)})))
+}
+
+func TestUnreadableMessagesAreAnError(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broken := errors.New("broken")
+	_, err := audit.Run(b.ctx, audit.Config{Store: b.store, Messages: func(yield func(audit.Message, error) bool) {
+		yield(audit.Message{}, broken)
+	}})
+	require.ErrorIs(t, err, broken)
+}
+
+func TestStoreIsRequired(t *testing.T) {
+	t.Parallel()
+	_, err := audit.Run(t.Context(), audit.Config{})
+	require.ErrorContains(t, err, "Store is missing")
+}
+
+func TestManyFindingsAreCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	messages := func(yield func(audit.Message, error) bool) {
+		for i := range int64(1500) {
+			if !yield(audit.Message{ID: uuid.New(), Kind: audit.KindEvent, Row: 1000 + i}, nil) {
+				return
+			}
+		}
+	}
+	report := b.run(audit.Config{Messages: messages, MessagesSince: time.Now().Add(time.Hour)})
+	require.Len(t, report.Findings, 1000)
+	require.EqualValues(t, 1500, report.Total)
+}
