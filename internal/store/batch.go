@@ -11,12 +11,14 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
+// batchColumns are the fields of a sensor.Batch, from attune.poll_batch, but for its payloads.
+const batchColumns = `
+	id, sensor as sensor_id, coalesce(sensor_ref, '') as sensor_ref, trigger_ref, seq, status, count, config`
+
 // Batch returns a batch with its payloads, which are nil once it is done.
 func (s *Store) Batch(ctx context.Context, id int64) (sensor.Batch, error) {
-	b, err := one[sensor.Batch](ctx, s.pool, `
-		select id, sensor as sensor_id, coalesce(sensor_ref, '') as sensor_ref, trigger_ref, seq, status, count, payloads,
-			config
-		from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": id})
+	b, err := one[sensor.Batch](ctx, s.pool,
+		`select `+batchColumns+`, payloads from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": id})
 	if err != nil {
 		return sensor.Batch{}, fmt.Errorf("loading batch %d: %w", id, err)
 	}

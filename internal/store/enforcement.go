@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -83,13 +84,18 @@ func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]senso
 	if err != nil || len(enforcements) == 0 {
 		return nil, err
 	}
-	events, err := eventsOfBatch(ctx, q, batchID)
+	type origin struct {
+		ID      int64
+		Payload json.RawMessage
+		Created time.Time
+	}
+	events, err := list[origin](ctx, q, `select id, payload, created from attune.event where batch = @batch`, args)
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[int64]*sensor.Event, len(events))
-	for i := range events {
-		byID[events[i].ID] = &events[i]
+	byID := make(map[int64]origin, len(events))
+	for _, e := range events {
+		byID[e.ID] = e
 	}
 	for i := range enforcements {
 		event := byID[enforcements[i].EventID]

@@ -73,11 +73,10 @@ func lockForEvents(ctx context.Context, tx pgx.Tx, id int64) (locked lockedBatch
 			return err
 		})
 	batch.Queue(`
-		select id, sensor, coalesce(sensor_ref, ''), trigger_ref, seq, status, count, config
-		from attune.poll_batch where id = @id for update`, args).
-		QueryRow(func(row pgx.Row) error {
-			return row.Scan(&locked.ID, &locked.SensorID, &locked.SensorRef, &locked.TriggerRef, &locked.Seq,
-				&locked.Status, &locked.Count, &locked.Config)
+		select `+batchColumns+`, null::bytea[] as payloads from attune.poll_batch where id = @id for update`, args).
+		Query(func(rows pgx.Rows) (err error) {
+			locked.Batch, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[sensor.Batch])
+			return err
 		})
 	return locked, notFound(tx.SendBatch(ctx, batch).Close())
 }
@@ -160,15 +159,7 @@ func insertEventRows(ctx context.Context, tx pgx.Tx, b sensor.Batch, events []se
 	if err != nil {
 		return nil, err
 	}
-	stored := make([]sensor.Event, 0, len(events))
-	e := sensor.Event{
-		BatchID: b.ID, TriggerRef: b.TriggerRef, SensorID: b.SensorID, SensorRef: b.SensorRef, Config: b.Config,
-	}
-	_, err = pgx.ForEachRow(rows, []any{&e.ID, &e.Position, &e.TriggerID, &e.Payload, &e.Created}, func() error {
-		stored = append(stored, e)
-		return nil
-	})
-	return stored, err
+	return collectEvents(rows, b)
 }
 
 // commitGenerated writes the rejected payloads and moves the sensor and its batch on.
