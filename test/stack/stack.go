@@ -64,15 +64,9 @@ func New(t testing.TB, settings map[string]string) *Stack {
 		"LOG__LEVEL":                        "warn",
 	}
 	maps.Copy(vars, settings)
-	s := &Stack{t: t, Env: []string{"PATH=" + os.Getenv("PATH")}}
-	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		s.Env = append(s.Env, "ATTUNE__"+name+"="+vars[name])
-	}
-	cfg, err := config.Load(config.Options{Environ: s.Env})
-	require.NoError(t, err)
-	s.Config = cfg
+	s := &Stack{t: t, Env: append([]string{"PATH=" + os.Getenv("PATH")}, assignments(vars)...)}
 	s.connect()
-	t.Cleanup(func() { deleteExchange(t, cfg.MessageQueue) })
+	t.Cleanup(func() { deleteExchange(t, s.Config.MessageQueue) })
 	folder, err := packs.Core()
 	require.NoError(t, err)
 	core, err := pack.LoadFS(folder, pack.Options{})
@@ -82,9 +76,30 @@ func New(t testing.TB, settings map[string]string) *Stack {
 	return s
 }
 
+// Wiped returns the same system as it is when Temporal has lost its data: an empty namespace, the same database and
+// broker. Workers of the system as it was may still run.
+func (s *Stack) Wiped() *Stack {
+	s.t.Helper()
+	namespace := assignments(map[string]string{"TEMPORAL__NAMESPACE": testenv.Namespace(s.t)})
+	wiped := &Stack{t: s.t, Env: append(s.Env[:len(s.Env):len(s.Env)], namespace...)} // the last assignment counts
+	wiped.connect()
+	return wiped
+}
+
+// assignments returns settings as a process gets them.
+func assignments(settings map[string]string) []string {
+	var env []string
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		env = append(env, "ATTUNE__"+name+"="+settings[name])
+	}
+	return env
+}
+
 func (s *Stack) connect() {
 	t := s.t
 	var err error
+	s.Config, err = config.Load(config.Options{Environ: s.Env})
+	require.NoError(t, err)
 	s.Store, err = store.New(t.Context(), store.Config{URL: s.Config.Database.URL, MaxConnections: 10})
 	require.NoError(t, err)
 	t.Cleanup(s.Store.Close)
