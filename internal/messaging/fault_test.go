@@ -123,19 +123,30 @@ func TestLostConfirms(t *testing.T) {
 	require.Equal(t, ids(1, 5), b.distinct(t, b.cfg.EventsQueue, 5), "the same IDs, so that consumers recognize them")
 }
 
-// TestStalled has the network go silent while a large call is written: the caller leaves when its context ends although
-// the write hangs, nobody else is answered wrongly, and nothing is left over.
+// TestStalled has the connection go silent while a large call is written: its caller and the others leave when their
+// contexts end although the write hangs, nobody is told that it was published, and the publisher makes a new connection.
 func TestStalled(t *testing.T) {
 	t.Parallel()
+	for _, channels := range []int{1, 4} {
+		t.Run(fmt.Sprintf("channels=%d", channels), func(t *testing.T) {
+			t.Parallel()
+			testStalled(t, channels)
+		})
+	}
+}
+
+func testStalled(t *testing.T, channels int) {
 	b := setup(t)
+	b.cfg.Channels = channels
 	proxy, url := startProxy(t, b.cfg.URL)
 	b.cfg.URL = url
-	b.cfg.ConfirmTimeout = 2 * time.Second
+	b.cfg.ConfirmTimeout = 4 * time.Second
 	b.cfg.window = 100_000
 	p := b.start(t)
 	healthy(t, p)
 	proxy.stall()
-	large := events(1, 400)
+	stalled := time.Now()
+	large := events(1, 100)
 	for i := range large {
 		// Together more than the buffers of both sockets hold.
 		large[i].Payload = []byte(`"` + strings.Repeat("x", 64<<10) + `"`)
@@ -143,7 +154,7 @@ func TestStalled(t *testing.T) {
 	var running sync.WaitGroup
 	for _, batch := range [][]sensor.Event{large, events(1000, 1), events(2000, 1), events(3000, 1), events(4000, 1), events(5000, 1)} {
 		running.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			begun := time.Now()
 			if err := p.PublishEvents(ctx, batch); err == nil {
@@ -156,8 +167,9 @@ func TestStalled(t *testing.T) {
 	}
 	running.Wait()
 	require.Zero(t, b.counted.of(OutcomeConfirmed))
-	proxy.resume()
 	require.Eventually(t, func() bool { return p.PublishEvents(t.Context(), events(6000, 3)) == nil }, patience, time.Millisecond)
+	require.Equal(t, 2, proxy.connections())
+	require.Less(t, time.Since(stalled), 3*b.cfg.ConfirmTimeout, "it did not wait for the heartbeats to fail")
 }
 
 // TestBlocked has the broker say that it takes no messages, as it does when memory or disk run out, while one caller's

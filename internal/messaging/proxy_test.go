@@ -21,7 +21,8 @@ type proxy struct {
 	closed   bool
 	conns    map[net.Conn]bool // whether it is a client's
 	accepted int
-	up, down chan struct{} // nil: bytes to and from the broker pass; else they wait until it is closed
+	up, down chan struct{} // nil: bytes to and from the broker pass; else they wait until it is closed,
+	gated    int           // on the first so many connections
 	deaf     bool          // what the broker says is thrown away
 	heard    int           // bytes of the client since the last misbehaviour began
 	doomed   int           // cut everything after that many more bytes of the client; 0: not
@@ -30,17 +31,22 @@ type proxy struct {
 // startProxy returns a proxy to the broker that url names, and the URL through it.
 func startProxy(t testing.TB, url string) (*proxy, string) {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return newProxy(t, url, l), through(t, url, l.Addr().String())
+}
+
+func newProxy(t testing.TB, url string, l net.Listener) *proxy {
+	t.Helper()
 	uri, err := amqp.ParseURI(url)
 	require.NoError(t, err)
 	require.Equal(t, "amqp", uri.Scheme, "the proxy reads what goes by")
 	b, err := newBroker(url, "", 0)
 	require.NoError(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
 	p := &proxy{listener: l, target: b.address, conns: map[net.Conn]bool{}}
 	p.running.Go(p.accept)
 	t.Cleanup(p.stop)
-	return p, through(t, url, l.Addr().String())
+	return p
 }
 
 // cut closes all connections.
@@ -59,18 +65,18 @@ func (p *proxy) cutAfter(n int) {
 	p.doomed = n
 }
 
-// stall stops all bytes, as a network does that has gone silent.
+// stall stops all bytes of the connections that there are, as a network does that lost track of them.
 func (p *proxy) stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.up, p.down, p.heard = make(chan struct{}), make(chan struct{}), 0
+	p.up, p.down, p.heard, p.gated = make(chan struct{}), make(chan struct{}), 0, p.accepted
 }
 
-// ignore stops the bytes of the client only.
+// ignore stops the bytes of the client only, on the connections that there are.
 func (p *proxy) ignore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.up, p.heard = make(chan struct{}), 0
+	p.up, p.heard, p.gated = make(chan struct{}), 0, p.accepted
 }
 
 // lose throws away what the broker says while it still hears the client.
@@ -154,6 +160,10 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
+		if socket, ok := client.(*net.TCPConn); ok {
+			// A small buffer, so that a writer soon notices that nobody reads.
+			_ = socket.SetReadBuffer(64 << 10)
+		}
 		server, err := net.Dial("tcp", p.target)
 		if err != nil {
 			_ = client.Close()
@@ -161,10 +171,11 @@ func (p *proxy) accept() {
 		}
 		p.mu.Lock()
 		p.accepted++
+		number := p.accepted
 		p.conns[client], p.conns[server] = true, false
 		p.mu.Unlock()
-		p.running.Go(func() { p.toBroker(client, server) })
-		p.running.Go(func() { p.toClient(client, server) })
+		p.running.Go(func() { p.toBroker(number, client, server) })
+		p.running.Go(func() { p.toClient(number, client, server) })
 		if p.stopped() {
 			p.cut()
 		}
@@ -185,12 +196,12 @@ func (p *proxy) end(client, server net.Conn) {
 	delete(p.conns, server)
 }
 
-func (p *proxy) toBroker(client, server net.Conn) {
+func (p *proxy) toBroker(number int, client, server net.Conn) {
 	defer p.end(client, server)
 	buffer := make([]byte, 16<<10)
 	for {
 		n, err := client.Read(buffer)
-		if err != nil || p.hear(n) {
+		if err != nil || p.hear(number, n) {
 			return
 		}
 		if _, err := server.Write(buffer[:n]); err != nil {
@@ -200,14 +211,15 @@ func (p *proxy) toBroker(client, server net.Conn) {
 }
 
 // hear counts what the client sent, waits while nothing passes, and says whether this was the last.
-func (p *proxy) hear(n int) bool {
+func (p *proxy) hear(number, n int) bool {
 	p.mu.Lock()
 	p.heard += n
 	last := p.doomed > 0 && p.doomed <= n
 	p.doomed = max(p.doomed-n, 0)
 	gate := p.up
+	gated := number <= p.gated
 	p.mu.Unlock()
-	if gate != nil {
+	if gated && gate != nil {
 		<-gate
 	}
 	if last {
@@ -217,7 +229,7 @@ func (p *proxy) hear(n int) bool {
 }
 
 // toClient passes whole frames, so that say can put one of its own between them.
-func (p *proxy) toClient(client, server net.Conn) {
+func (p *proxy) toClient(number int, client, server net.Conn) {
 	defer p.end(client, server)
 	for {
 		frame, err := readFrame(server)
@@ -226,8 +238,9 @@ func (p *proxy) toClient(client, server net.Conn) {
 		}
 		p.mu.Lock()
 		gate := p.down
+		gated := number <= p.gated
 		p.mu.Unlock()
-		if gate != nil {
+		if gated && gate != nil {
 			<-gate
 		}
 		if err := p.pass(client, frame); err != nil {

@@ -61,6 +61,16 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) validate() error {
+	for _, name := range []struct{ setting, value string }{
+		{"exchange", c.Exchange},
+		{"events_queue", c.EventsQueue},
+		{"enforcements_queue", c.EnforcementsQueue},
+		{"app_id", c.AppID},
+	} {
+		if len(name.value) > 255 {
+			return fmt.Errorf("message_queue.%s has %d bytes: AMQP allows 255", name.setting, len(name.value))
+		}
+	}
 	switch {
 	case c.ConfirmTimeout < 0:
 		return fmt.Errorf("message_queue.confirm_timeout is %s: give a positive duration, such as 15s", c.ConfirmTimeout)
