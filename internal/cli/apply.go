@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -110,5 +109,5 @@ func (s *session) poke(ctx context.Context) {
 		interval = cfg.Sensor.ManagerInterval.String()
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
-	s.warn("%s", fmt.Sprintf("applied, but the sensors will notice only when the manager looks, within %s: %s", interval, first))
+	s.warn("applied, but the sensors will notice only when the manager looks, within %s: %s", interval, first)
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -47,7 +46,7 @@ func Main(ctx context.Context, args []string, env Env) int {
 		err = errors.New("interrupted")
 	}
 	if message := err.Error(); message != "" {
-		fmt.Fprintf(env.Stderr, "starter: %s\n", strings.TrimRight(message, "\n"))
+		s.warn("%s", message)
 	}
 	if _, ok := errors.AsType[no](err); ok {
 		return exitNo

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,9 @@ run, and the next attempt begins one; so does the first good poll after a failur
 				return err
 			}
 			if len(runs) == 0 {
-				return s.notRunning(c.Context(), args[0])
+				if err := s.checkKnown(c.Context(), args[0]); err != nil {
+					return err
+				}
 			}
 			return list(s, runs,
 				column[fleet.Run]{"RUN", func(r fleet.Run) string { return r.RunID }},
@@ -44,6 +47,16 @@ run, and the next attempt begins one; so does the first good poll after a failur
 	}
 	c.Flags().Var(&most, "limit", "at most this many")
 	return c
+}
+
+// checkKnown refuses refs of no sensor.
+func (s *session) checkKnown(ctx context.Context, ref string) error {
+	db, err := s.store(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = db.Sensor(ctx, ref)
+	return unknownSensor(ctx, db, ref, err)
 }
 
 func outcome(r fleet.Run) string {

@@ -11,29 +11,38 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/attune-automation/sensors/internal/fleet"
-	"github.com/attune-automation/sensors/workflows"
 )
 
 // updateTimeout is how long a command waits for a running sensor to do what it is told. Most of it is for a poll that is
 // going on.
 const updateTimeout = 5 * time.Minute
 
+// update is a command that tells a running sensor something. send returns what came of it, for programs and for people.
+type update struct {
+	name, short, long string
+	send              func(ctx context.Context, f *fleet.Fleet, ref string) (result any, outcome string, err error)
+}
+
 func newPauseSensor(s *session) *cobra.Command {
 	return s.newUpdate(update{
-		name:    "pause-sensor",
-		short:   "Make a running sensor stop polling until it is resumed",
-		long:    "Make a running sensor stop polling until it is resumed. A poll that is going on is finished first.",
-		send:    sendStatus((*fleet.Fleet).Pause),
-		outcome: "is paused",
+		name:  "pause-sensor",
+		short: "Make a running sensor stop polling until it is resumed",
+		long:  "Make a running sensor stop polling until it is resumed. A poll that is going on is finished first.",
+		send: func(ctx context.Context, f *fleet.Fleet, ref string) (any, string, error) {
+			status, err := f.Pause(ctx, ref)
+			return status, "is paused", err
+		},
 	})
 }
 
 func newResumeSensor(s *session) *cobra.Command {
 	return s.newUpdate(update{
-		name:    "resume-sensor",
-		short:   "Let a paused sensor poll again, at once",
-		send:    sendStatus((*fleet.Fleet).Resume),
-		outcome: "polls again",
+		name:  "resume-sensor",
+		short: "Let a paused sensor poll again, at once",
+		send: func(ctx context.Context, f *fleet.Fleet, ref string) (any, string, error) {
+			status, err := f.Resume(ctx, ref)
+			return status, "polls again", err
+		},
 	})
 }
 
@@ -41,27 +50,12 @@ func newPollSensor(s *session) *cobra.Command {
 	return s.newUpdate(update{
 		name:  "poll-sensor",
 		short: "Make a running sensor poll now, paused or not, and say what that brought",
-		send: func(f *fleet.Fleet, ctx context.Context, ref string) (any, string, error) {
+		send: func(ctx context.Context, f *fleet.Fleet, ref string) (any, string, error) {
 			r, err := f.PollNow(ctx, ref)
 			return r, fmt.Sprintf("brought %s and %s, and %s", count(r.Events, "event", "events"),
 				count(r.Enforcements, "enforcement", "enforcements"), count(r.Rejected, "refused payload", "refused payloads")), err
 		},
 	})
-}
-
-// update is a command that tells a running sensor something.
-type update struct {
-	name, short, long string
-	send              func(f *fleet.Fleet, ctx context.Context, ref string) (result any, outcome string, err error)
-	outcome           string // what is said of the sensor afterwards, unless send says it
-}
-
-// sendStatus is for updates that return the sensor's status.
-func sendStatus(send func(*fleet.Fleet, context.Context, string) (workflows.Status, error)) func(*fleet.Fleet, context.Context, string) (any, string, error) {
-	return func(f *fleet.Fleet, ctx context.Context, ref string) (any, string, error) {
-		status, err := send(f, ctx, ref)
-		return status, "", err
-	}
 }
 
 func (s *session) newUpdate(u update) *cobra.Command {
@@ -87,13 +81,9 @@ func (s *session) update(ctx context.Context, u update, ref string, timeout time
 		return err
 	}
 	var result any
-	outcome := u.outcome
+	var outcome string
 	err = within(ctx, timeout, func(ctx context.Context) (err error) {
-		var said string
-		result, said, err = u.send(f, ctx, ref)
-		if said != "" {
-			outcome = said
-		}
+		result, outcome, err = u.send(ctx, f, ref)
 		return err
 	})
 	if errors.Is(err, fleet.ErrNotRunning) {

@@ -69,6 +69,7 @@ func TestStopSensorWithoutWorker(t *testing.T) {
 	b.ok("apply", folder(t, "shop"))
 	require.Contains(t, b.ok("stop-sensor", "shop.orders"), "sensor shop.orders does not run, and stays stopped\n")
 	require.Equal(t, "stopped", b.state("shop.orders"))
+	require.Empty(t, b.column("run_id", "history", "shop.orders"), "a sensor that never ran is no error")
 	require.Contains(t, b.fails(2, "pause-sensor", "shop.orders"), "is stopped: `starter start-sensor shop.orders` starts it")
 
 	b.ok("start-sensor", "shop.orders")
@@ -111,7 +112,10 @@ func TestStartSensorRespectsTheLimit(t *testing.T) {
 		}},
 	}, noOptions)
 	require.NoError(t, err)
-	require.Contains(t, b.fails(2, "start-sensor", "more.orders"), "sensor.max_concurrent_sensors (ATTUNE__SENSOR__MAX_CONCURRENT_SENSORS) allows 1")
+	for _, command := range []string{"start-sensor", "restart-sensor"} {
+		require.Contains(t, b.fails(2, command, "more.orders"),
+			"sensor.max_concurrent_sensors (ATTUNE__SENSOR__MAX_CONCURRENT_SENSORS) allows 1")
+	}
 }
 
 func TestSetCursorOfASensorThatDoesNotRun(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,22 +100,26 @@ func (s *session) fleet(ctx context.Context) (*fleet.Fleet, error) {
 	defer cancel()
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
-		return nil, explainTemporal(cfg, err)
+		return nil, fmt.Errorf("Temporal at %s cannot be used: start it, or correct temporal.address "+
+			"(ATTUNE__TEMPORAL__ADDRESS, TEMPORAL_ADDRESS): %w", cfg.Temporal.Address, err)
 	}
 	s.closers = append(s.closers, c.Close)
 	f, err := fleet.New(fleet.Config{Client: c, Namespace: options.Namespace, TaskQueue: cfg.Temporal.TaskQueue})
 	if err != nil {
 		return nil, err
 	}
-	if err := f.EnsureSearchAttributes(ctx); err != nil {
-		return nil, explainTemporal(cfg, err)
+	err = f.EnsureSearchAttributes(ctx)
+	if missing := new(serviceerror.NamespaceNotFound); errors.As(err, &missing) {
+		return nil, fmt.Errorf("Temporal at %s has no namespace %q: create it, or correct temporal.namespace "+
+			"(ATTUNE__TEMPORAL__NAMESPACE, TEMPORAL_NAMESPACE)", cfg.Temporal.Address, cfg.Temporal.Namespace)
 	}
-	return f, nil
+	return f, err
 }
 
-// warn tells the user what does not stop the command.
+// warn tells the user what is wrong or deserves notice. Some of it may come from a sensor's code.
 func (s *session) warn(format string, args ...any) {
-	fmt.Fprintf(s.env.Stderr, "starter: "+format+"\n", args...)
+	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
+	fmt.Fprintf(s.env.Stderr, "starter: %s\n", printableLines(text))
 }
 
 // say tells the user what was done. Other formats than the table are for programs, which read the output proper.
@@ -130,13 +135,4 @@ func explainDatabase(cfg config.Config, err error) error {
 		address = u.Host
 	}
 	return fmt.Errorf("the database at %s cannot be used: start it, or correct database.url (ATTUNE__DATABASE__URL): %w", address, err)
-}
-
-func explainTemporal(cfg config.Config, err error) error {
-	if missing := new(serviceerror.NamespaceNotFound); errors.As(err, &missing) {
-		return fmt.Errorf("Temporal at %s has no namespace %q: create it, or correct temporal.namespace "+
-			"(ATTUNE__TEMPORAL__NAMESPACE, TEMPORAL_NAMESPACE)", cfg.Temporal.Address, cfg.Temporal.Namespace)
-	}
-	return fmt.Errorf("Temporal at %s cannot be used: start it, or correct temporal.address "+
-		"(ATTUNE__TEMPORAL__ADDRESS, TEMPORAL_ADDRESS): %w", cfg.Temporal.Address, err)
 }

@@ -81,20 +81,20 @@ func (o *operator) start(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
+	return o.launch(ctx, def)
+}
+
+// launch takes back an operator's stop and starts the sensor, if there is a place.
+func (o *operator) launch(ctx context.Context, def sensor.Sensor) error {
 	running, err := o.fleet.Running(ctx)
 	if err != nil {
 		return err
 	}
 	most := o.config.Sensor.MaxConcurrentSensors
-	if _, runs := running[ref]; !runs && len(running) >= most {
+	if _, runs := running[def.Ref]; !runs && len(running) >= most {
 		return fmt.Errorf("%d sensors run already, and sensor.max_concurrent_sensors (ATTUNE__SENSOR__MAX_CONCURRENT_SENSORS) "+
 			"allows %d: raise it, or stop another sensor", len(running), most)
 	}
-	return o.launch(ctx, def)
-}
-
-// launch takes back an operator's stop and starts the sensor.
-func (o *operator) launch(ctx context.Context, def sensor.Sensor) error {
 	if err := o.store.SetStopped(ctx, def.Ref, false); err != nil {
 		return err
 	}

@@ -82,10 +82,7 @@ func show(s *session, v any, lines ...line) error {
 		switch {
 		case value == "":
 		case strings.Contains(value, "\n"):
-			fmt.Fprintf(&text, "%s\n", l.name)
-			for part := range strings.SplitSeq(value, "\n") {
-				fmt.Fprintf(&text, "  %s\n", printable(part))
-			}
+			fmt.Fprintf(&text, "%s\n  %s\n", l.name, strings.ReplaceAll(printableLines(value), "\n", "\n  "))
 		default:
 			fmt.Fprintf(&text, "%-*s  %s\n", width, l.name, printable(value))
 		}
@@ -105,6 +102,15 @@ func shorten(text string) string {
 		return string(runes) + "…"
 	}
 	return string(runes)
+}
+
+// printableLines is printable for text of several lines.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = printable(strings.ReplaceAll(line, "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // printable replaces what could move the cursor or change the colours of a terminal.

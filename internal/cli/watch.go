@@ -132,5 +132,5 @@ func describe(m messaging.Message) string {
 			return fmt.Sprintf("enforcement  %-8d %s on event %d of %s", p.EnforcementID, p.RuleRef, p.EventID, p.TriggerRef)
 		}
 	}
-	return fmt.Sprintf("%s  %s", m.MessageType, shorten(string(m.Payload)))
+	return fmt.Sprintf("%s  %s", shorten(string(m.MessageType)), shorten(string(m.Payload)))
 }
