@@ -10,45 +10,27 @@ import (
 	"go.temporal.io/server/common/dynamicconfig"
 )
 
-// developmentDefaults has a KEY=JSON a line. scripts/dev passes the same file to the temporal command line.
-// Tests make many namespaces and list workflows often, and benchmarks look for the server's limits, so the
-// rate limits of production are out of the way; what is registered is visible at once.
+// developmentConfig has a KEY=JSON a line; scripts/dev passes the same lines to the temporal command line.
+// Tests make many namespaces and list workflows often, and benchmarks look for the server's own limits, so
+// the rate limits of production are out of the way, and what is registered is visible at once.
 //
 //go:embed dynamicconfig.txt
-var developmentDefaults string
+var developmentConfig string
 
-func defaultDynamicConfig() (map[string]any, error) {
-	values := map[string]any{}
-	for line := range strings.Lines(developmentDefaults) {
-		if err := setDynamicConfig(values, strings.TrimSpace(line)); err != nil {
-			return nil, err
-		}
-	}
-	return values, nil
-}
-
-// setDynamicConfig adds one KEY=JSON. The server wants whole numbers as int, which encoding/json never yields.
-func setDynamicConfig(values map[string]any, line string) error {
-	key, text, found := strings.Cut(line, "=")
-	if !found || key == "" {
-		return fmt.Errorf("dynamic config value %q: want KEY=JSON", line)
-	}
-	if number, err := strconv.Atoi(text); err == nil {
-		values[key] = number
-		return nil
-	}
-	var value any
-	if err := json.Unmarshal([]byte(text), &value); err != nil {
-		return fmt.Errorf("dynamic config value of %s: %q is not JSON: %w", key, text, err)
-	}
-	values[key] = value
-	return nil
-}
-
-func dynamicConfigClient(values map[string]any) dynamicconfig.StaticClient {
+// parseDynamicConfig makes whole numbers ints, which the server insists on and encoding/json never yields.
+func parseDynamicConfig(text string) (dynamicconfig.StaticClient, error) {
 	client := dynamicconfig.StaticClient{}
-	for key, value := range values {
+	for line := range strings.Lines(text) {
+		key, literal, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if number, err := strconv.Atoi(literal); err == nil {
+			client[dynamicconfig.MakeKey(key)] = number
+			continue
+		}
+		var value any
+		if err := json.Unmarshal([]byte(literal), &value); err != nil {
+			return nil, fmt.Errorf("dynamic config value of %s: %q is not JSON: %w", key, literal, err)
+		}
 		client[dynamicconfig.MakeKey(key)] = value
 	}
-	return client
+	return client, nil
 }

@@ -20,14 +20,13 @@ import (
 const workflows = 50
 
 // BenchmarkLoop counts the cycles a second that a server sustains, a cycle being three calls of an activity
-// that does nothing, in 50 workflows at once: with regular activities and with local ones, on each kind of
-// database. A server named by TEMPORAL_ADDRESS is measured beside our own.
+// that does nothing, in 50 workflows at once: with regular activities and with local ones. A server that
+// TEMPORAL_ADDRESS names, say one on PostgreSQL, is measured beside our own.
 func BenchmarkLoop(b *testing.B) {
 	if address := os.Getenv("TEMPORAL_ADDRESS"); address != "" {
 		b.Run(address, func(b *testing.B) { loops(b, address) })
 	}
-	b.Run("memory", func(b *testing.B) { loops(b, serve(b, "")) })
-	b.Run("file", func(b *testing.B) { loops(b, serve(b, filepath.Join(b.TempDir(), "temporal.db"))) })
+	b.Run("own", func(b *testing.B) { loops(b, serve(b)) })
 }
 
 func loops(b *testing.B, address string) {
@@ -82,21 +81,17 @@ func cycles(ctx workflow.Context, count int, local bool) error {
 
 func nothing(context.Context) error { return nil }
 
-// serve runs a server of our own until the test ends, and returns its address.
-func serve(tb testing.TB, database string) string {
-	dynamic, err := defaultDynamicConfig()
-	require.NoError(tb, err)
+// serve runs a server of our own until the benchmark ends, and returns its address.
+func serve(b *testing.B) string {
 	s := settings{
-		ip:            "127.0.0.1",
-		port:          freeport.MustGetFreePort(),
-		metricsPort:   freeport.MustGetFreePort(),
-		database:      database,
-		namespaces:    []string{"default"},
-		dynamicConfig: dynamic,
+		ip:          "127.0.0.1",
+		port:        freeport.MustGetFreePort(),
+		metricsPort: freeport.MustGetFreePort(),
+		database:    filepath.Join(b.TempDir(), "temporal.db"),
 	}
 	instance, err := newServer(s)
-	require.NoError(tb, err)
-	require.NoError(tb, instance.Start())
-	tb.Cleanup(func() { require.NoError(tb, instance.Stop()) })
+	require.NoError(b, err)
+	require.NoError(b, instance.Start())
+	b.Cleanup(func() { require.NoError(b, instance.Stop()) })
 	return s.address(s.port)
 }

@@ -1,7 +1,7 @@
 // Command temporal-dev is a Temporal server for development and tests: all services, persistence, metrics
 // and the Web UI in one process that listens on one address, by default the loopback interface.
 //
-// Its flags are those of `temporal server start-dev`, which takes its place where it is installed.
+// Its flags are also flags of `temporal server start-dev`, which takes its place where it is installed.
 package main
 
 import (
@@ -55,44 +55,31 @@ func run(ctx context.Context, args []string) error {
 
 // settings is what the flags say.
 type settings struct {
-	ip            string         // address that every port is bound to
-	port          int            // gRPC frontend
-	uiPort        int            // Web UI
-	metricsPort   int            // Prometheus metrics at /metrics
-	database      string         // SQLite file; memory when empty
-	namespaces    []string       // registered before the server starts
-	dynamicConfig map[string]any // the development defaults, then the flags
+	ip          string // address that every port is bound to
+	port        int    // gRPC frontend
+	uiPort      int    // Web UI
+	metricsPort int    // Prometheus metrics, at /metrics
+	database    string // SQLite file
 }
 
 func (s settings) address(port int) string { return net.JoinHostPort(s.ip, strconv.Itoa(port)) }
 
 func parseFlags(args []string) (settings, error) {
 	var s settings
-	dynamic, err := defaultDynamicConfig()
-	if err != nil {
-		return settings{}, err
-	}
-	s.dynamicConfig = dynamic
-
 	flags := flag.NewFlagSet("temporal-dev", flag.ContinueOnError)
 	flags.StringVar(&s.ip, "ip", "127.0.0.1", "address to listen on")
 	flags.IntVar(&s.port, "port", 7233, "port of the gRPC frontend")
 	flags.IntVar(&s.uiPort, "ui-port", 8233, "port of the Web UI")
-	flags.IntVar(&s.metricsPort, "metrics-port", 9233, "port of the Prometheus metrics")
-	flags.StringVar(&s.database, "db-filename", "", "SQLite file that keeps the data (default: in memory)")
-	flags.Func("namespace", "namespace to register besides default; may be repeated", func(name string) error {
-		s.namespaces = append(s.namespaces, name)
-		return nil
-	})
-	flags.Func("dynamic-config-value", "server setting as KEY=JSON; may be repeated", func(line string) error {
-		return setDynamicConfig(s.dynamicConfig, line)
-	})
+	flags.IntVar(&s.metricsPort, "metrics-port", 9233, "port of the Prometheus metrics, at /metrics")
+	flags.StringVar(&s.database, "db-filename", "", "SQLite file that keeps the data, made when missing (required)")
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err
 	}
 	if flags.NArg() > 0 {
-		return settings{}, fmt.Errorf("unexpected argument %q: flags only", flags.Arg(0))
+		return settings{}, fmt.Errorf("unexpected argument %q: give flags only", flags.Arg(0))
 	}
-	s.namespaces = append(s.namespaces, "default")
+	if s.database == "" {
+		return settings{}, errors.New("--db-filename is not set: name the file that keeps the data")
+	}
 	return s, nil
 }

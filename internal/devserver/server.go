@@ -16,11 +16,14 @@ import (
 	"go.temporal.io/server/temporal"
 )
 
-const clusterName = "active"
+const (
+	clusterName      = "active"
+	defaultNamespace = "default"
+)
 
 func newServer(s settings) (temporal.Server, error) {
 	store := sqliteStore(s.database)
-	if err := prepareStore(store, s.namespaces); err != nil {
+	if err := prepareStore(s.database, store); err != nil {
 		return nil, err
 	}
 	cfg := &config.Config{
@@ -66,11 +69,15 @@ func newServer(s settings) (temporal.Server, error) {
 		cfg.Services[string(service)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: s.ip}}
 		hosts[service] = static.SingleLocalHost(s.address(port))
 	}
+	dynamicConfig, err := parseDynamicConfig(developmentConfig)
+	if err != nil {
+		return nil, err
+	}
 	instance, err := temporal.NewServer(
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithStaticHosts(hosts),
-		temporal.WithDynamicConfigClient(dynamicConfigClient(s.dynamicConfig)),
+		temporal.WithDynamicConfigClient(dynamicConfig),
 		temporal.WithLogger(log.NewZapLogger(log.BuildZapLogger(log.Config{Stdout: true, Level: "warn"}))),
 	)
 	if err != nil {
@@ -85,7 +92,7 @@ func newUI(s settings) *server.Server {
 		Host:                s.ip,
 		Port:                s.uiPort,
 		EnableUI:            true,
-		DefaultNamespace:    "default",
+		DefaultNamespace:    defaultNamespace,
 		DisableNewsFetch:    true,
 		HideLogs:            true,
 		CORS:                uiconfig.CORS{CookieInsecure: true},

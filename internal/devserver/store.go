@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -12,21 +13,15 @@ import (
 	schema "go.temporal.io/server/schema/sqlite"
 )
 
-// sqliteStore describes the database in file, or one in memory when file is empty.
+// sqliteStore describes the database in file.
 //
 // The write-ahead log without a sync on every commit loses nothing when the server is killed, and only the
-// last moments when the machine fails: the right bargain for development.
+// last moments when the machine fails: the right bargain for development. It is nearly as fast as a database
+// in memory, and twice as fast as PostgreSQL on a small machine; see BenchmarkLoop.
 func sqliteStore(file string) *config.SQL {
-	if file == "" {
-		return &config.SQL{
-			PluginName:        sqlite.PluginName,
-			DatabaseName:      "temporal-dev",
-			ConnectAttributes: map[string]string{"mode": "memory", "cache": "shared"},
-		}
-	}
 	return &config.SQL{
 		PluginName:   sqlite.PluginName,
-		DatabaseName: file,
+		DatabaseName: (&url.URL{Path: file}).EscapedPath(), // the plugin puts it into a URL as it is
 		ConnectAttributes: map[string]string{
 			"mode":         "rwc",
 			"journal_mode": "wal",
@@ -35,35 +30,22 @@ func sqliteStore(file string) *config.SQL {
 	}
 }
 
-// prepareStore makes the schema where there is none, and the namespaces that are missing.
-func prepareStore(store *config.SQL, names []string) error {
-	if store.ConnectAttributes["mode"] != "memory" {
-		if err := prepareFile(store); err != nil {
-			return err
+// prepareStore makes the schema when the file is new, and the default namespace.
+func prepareStore(file string, store *config.SQL) error {
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return fmt.Errorf("creating the folder of the database: %w", err)
+		}
+		if err := schema.SetupSchema(store); err != nil {
+			return fmt.Errorf("creating the schema in %s: %w", file, err)
 		}
 	}
-	for _, name := range names {
-		namespace, err := schema.NewNamespaceConfig(clusterName, name, false, nil)
-		if err != nil {
-			return fmt.Errorf("describing namespace %q: %w", name, err)
-		}
-		if err := schema.CreateNamespaces(store, namespace); err != nil {
-			return fmt.Errorf("creating namespace %q: %w", name, err)
-		}
+	namespace, err := schema.NewNamespaceConfig(clusterName, defaultNamespace, false, nil)
+	if err != nil {
+		return fmt.Errorf("describing namespace %q: %w", defaultNamespace, err)
 	}
-	return nil
-}
-
-func prepareFile(store *config.SQL) error {
-	_, err := os.Stat(store.DatabaseName)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(store.DatabaseName), 0o700); err != nil {
-		return fmt.Errorf("creating the directory of the database: %w", err)
-	}
-	if err := schema.SetupSchema(store); err != nil {
-		return fmt.Errorf("creating the schema in %s: %w", store.DatabaseName, err)
+	if err := schema.CreateNamespaces(store, namespace); err != nil {
+		return fmt.Errorf("creating namespace %q: %w", defaultNamespace, err)
 	}
 	return nil
 }
