@@ -41,8 +41,9 @@ func (s *Store) CommitEnforcements(
 	return stored, nil
 }
 
-// insertEnforcements takes each payload from its event: it never travels. The event is outer-joined so that a match of
-// an event that is not of the batch violates not-null instead of going missing.
+// insertEnforcements takes each payload from its event: it never travels. A match of an event that is not of the batch
+// violates not-null instead of going missing. The batch is no condition of the join, which would have the planner, who
+// cannot know how many events it has, compare every match with each of them.
 func insertEnforcements(ctx context.Context, tx pgx.Tx, batchID, ruleset int64, matches []sensor.Match) error {
 	batch := &pgx.Batch{}
 	for part := range slices.Chunk(matches, maxMatches) {
@@ -50,7 +51,7 @@ func insertEnforcements(ctx context.Context, tx pgx.Tx, batchID, ruleset int64, 
 		args["batch"] = batchID
 		batch.Queue(`
 			insert into attune.enforcement (rule, rule_ref, trigger_ref, config, event, payload, condition, conditions)
-			select r.id, r.ref, e.trigger_ref, r.config, e.id, e.payload, r.condition, r.conditions
+			select r.id, r.ref, e.trigger_ref, r.config, case when e.batch = @batch then e.id end, e.payload, r.condition, r.conditions
 			from unnest(@events::bigint[], @rules::int[]) with ordinality as m (event, rule, n)
 			join (
 				select n, id, ref, jsonb_build_object('action', action, 'params', params::jsonb) as config, condition,
@@ -58,7 +59,7 @@ func insertEnforcements(ctx context.Context, tx pgx.Tx, batchID, ruleset int64, 
 				from unnest(@ids::bigint[], @refs::text[], @actions::text[], @params::text[], @condition::text[],
 					@conditions::text[]) with ordinality as u (id, ref, action, params, condition, conditions, n)
 			) r on r.n = m.rule
-			left join attune.event e on e.id = m.event and e.batch = @batch
+			left join attune.event e on e.id = m.event
 			order by m.n
 			on conflict (event, rule_ref) do nothing`, args)
 	}
