@@ -15,6 +15,9 @@ import (
 // connectTimeout is the longest time from the first packet to the topology being in place.
 const connectTimeout = 30 * time.Second
 
+// leaveTime is how long a broker may take to say good-bye.
+const leaveTime = 2 * time.Second
+
 // broker is a RabbitMQ server and how to reach it. Its address is fit for logs and errors, its URL never is.
 type broker struct {
 	url     string
@@ -52,7 +55,9 @@ func (b broker) dial(ctx context.Context, prepare func(*amqp.Connection) error) 
 	l := &link{}
 	var err error
 	if l.Connection, err = b.open(ctx, l); err == nil {
-		err = prepare(l.Connection)
+		if err = prepare(l.Connection); err != nil {
+			l.hangUp()
+		}
 	}
 	if l.socket != nil && (!l.keep() || err != nil) {
 		l.cut()
@@ -100,9 +105,9 @@ func (l *link) cut() {
 	_ = l.socket.Close()
 }
 
-// hangUp takes leave of the broker, for as long as patience lasts, and ends the connection.
-func (l *link) hangUp(patience time.Duration) {
-	timer := time.AfterFunc(patience, l.cut)
+// hangUp takes leave of the broker and ends the connection.
+func (l *link) hangUp() {
+	timer := time.AfterFunc(leaveTime, l.cut)
 	defer timer.Stop()
 	// Whatever it says, the connection is over.
 	_ = l.Close()

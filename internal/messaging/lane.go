@@ -79,6 +79,8 @@ func (l *lane) run(ctx context.Context) (err error) {
 		case <-l.overdue.C:
 			err = l.late(unavailable)
 		case <-changed:
+			// The broker that was blocked a moment ago deserves the whole time again.
+			l.allow()
 		case reason := <-l.closed:
 			err = l.p.lost(cmp.Or(reason, amqp.ErrClosed))
 		case <-ctx.Done():
@@ -104,10 +106,10 @@ func (l *lane) send() error {
 	if err != nil {
 		return l.p.lost(l.reason(err))
 	}
-	if len(l.flights) == 0 {
-		l.overdue.Reset(l.p.cfg.ConfirmTimeout)
-	}
 	l.flights = append(l.flights, flight{job: j, message: m, confirm: confirm})
+	if len(l.flights) == 1 {
+		l.allow()
+	}
 	if j.sent++; j.sent == len(j.messages) {
 		l.job = nil
 	}
@@ -124,13 +126,13 @@ func (l *lane) oldest() <-chan struct{} {
 
 // settle records the outcome of the messages that the broker has answered, in the order in which they were sent.
 func (l *lane) settle() error {
+	defer l.allow()
 	repaired := false
 	for len(l.flights) > 0 {
 		f := l.flights[0]
 		select {
 		case <-f.confirm.Done():
 		default:
-			l.overdue.Reset(l.p.cfg.ConfirmTimeout)
 			return nil
 		}
 		if !f.confirm.Acked() && l.channel.IsClosed() {
@@ -148,8 +150,16 @@ func (l *lane) settle() error {
 		l.p.cfg.Metrics.Published(outcome, 1)
 		f.job.settle(1, err)
 	}
-	l.overdue.Stop()
 	return nil
+}
+
+// allow gives the broker the whole time to answer, from now on.
+func (l *lane) allow() {
+	if len(l.flights) > 0 {
+		l.overdue.Reset(l.p.cfg.ConfirmTimeout)
+	} else {
+		l.overdue.Stop()
+	}
 }
 
 // outcome says what became of a message that the broker has answered.
@@ -177,7 +187,7 @@ func (l *lane) outcome(f flight) (string, error) {
 // late gives the connection up when the broker has answered nothing for too long, unless it said that it takes nothing.
 func (l *lane) late(unavailable error) error {
 	if unavailable != nil {
-		l.overdue.Reset(l.p.cfg.ConfirmTimeout)
+		l.allow()
 		return nil
 	}
 	return fmt.Errorf("the broker at %s has not confirmed a message within %s", l.p.broker.address, l.p.cfg.ConfirmTimeout)

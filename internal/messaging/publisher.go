@@ -50,7 +50,7 @@ func (c Config) withDefaults() Config {
 	c.ConfirmTimeout = cmp.Or(c.ConfirmTimeout, 15*time.Second)
 	c.Channels = cmp.Or(c.Channels, 4)
 	c.AppID = cmp.Or(c.AppID, DefaultAppID)
-	c.window = cmp.Or(c.window, 512)
+	c.window = cmp.Or(c.window, 256)
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
 	}

@@ -122,6 +122,25 @@ func TestUnroutableIsAnError(t *testing.T) {
 	require.Equal(t, 3, b.counted.of(OutcomeConfirmed))
 }
 
+func TestRefusedIsAnError(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.cfg.DeclareQueues = false
+	p := b.start(t)
+	healthy(t, p)
+	full := amqp.Table{"x-max-length": 2, "x-overflow": "reject-publish"}
+	_, err := b.admin.QueueDeclare(b.cfg.EventsQueue, false, false, false, false, full)
+	require.NoError(t, err)
+	require.NoError(t, b.admin.QueueBind(b.cfg.EventsQueue, "event.#", b.cfg.Exchange, false, nil))
+
+	require.NoError(t, p.PublishEvents(t.Context(), events(1, 2)))
+	require.ErrorContains(t, p.PublishEvents(t.Context(), events(3, 2)), `refused "event.created": look at the limits`)
+	require.Equal(t, 2, b.counted.of(OutcomeConfirmed))
+	require.Equal(t, 2, b.counted.of(OutcomeNacked))
+	b.messages(t, b.cfg.EventsQueue, 2)
+	require.NoError(t, p.PublishEvents(t.Context(), events(3, 1)), "the channel is as good as before")
+}
+
 func TestQueuesCanBeTurnedOffOneByOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -11,9 +11,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// leaveTime is how long a broker may take to say good-bye.
-const leaveTime = 2 * time.Second
-
 // supervise keeps a session going until the publisher is closed: open ends when it takes no more, life when it must end.
 func (p *Publisher) supervise(life, open context.Context) {
 	defer close(p.done)
@@ -72,7 +69,7 @@ func (p *Publisher) serve(life, open context.Context, log *zap.Logger) error {
 	}
 	running.Wait()
 	if connected() {
-		connection.hangUp(leaveTime)
+		connection.hangUp()
 	}
 	watching.Wait()
 	return context.Cause(ctx)

@@ -114,7 +114,7 @@ func (w *watch) serve(ctx context.Context) (final bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer connection.hangUp(leaveTime)
+	defer connection.hangUp()
 	w.wasBound = true
 	w.bound()
 	for {
