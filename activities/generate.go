@@ -52,8 +52,11 @@ type GenerateResult struct {
 // GenerateEvents writes the batch's event rows, refused payloads to rejected_event, and publishes EventCreated.
 func (g *Generator) GenerateEvents(ctx context.Context, in BatchInput) (GenerateResult, error) {
 	defer heartbeat(ctx)()
+	ctx, cancel := untilWorkerStops(ctx, stepGrace)
+	defer cancel()
 	start := time.Now()
 	res, err := g.generate(ctx, in.BatchID)
+	err = handedBack(ctx, err)
 	g.Metrics.Step("generate", outcome(err, res.Events), time.Since(start))
 	return res, translate(err)
 }

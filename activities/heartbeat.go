@@ -35,8 +35,12 @@ func heartbeat(ctx context.Context) (stop func()) {
 	}
 }
 
-// errWorkerStopping hands a poll back to Temporal, which gives it to another worker.
-var errWorkerStopping = errors.New("the worker is shutting down; the poll is handed to another one")
+// errWorkerStopping hands an activity back to Temporal, which gives it to another worker.
+var errWorkerStopping = errors.New("the worker is shutting down; this is handed to another one")
+
+// stepGrace is how long work on a batch may go on once the worker is stopping. It takes that long only when the database
+// or the broker is away.
+const stepGrace = 2 * time.Second
 
 // untilWorkerStops returns a context that ends, with errWorkerStopping as its cause, once the worker has been
 // stopping for longer than grace.
@@ -55,4 +59,12 @@ func untilWorkerStops(ctx context.Context, grace time.Duration) (context.Context
 		}
 	}()
 	return ctx, func() { cancel(nil) }
+}
+
+// handedBack returns errWorkerStopping in place of an error that came of it.
+func handedBack(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), errWorkerStopping) {
+		return errWorkerStopping
+	}
+	return err
 }

@@ -48,8 +48,11 @@ type MatchResult struct {
 // EnforcementCreated, and closes the batch.
 func (m *Matcher) MatchRules(ctx context.Context, in BatchInput) (MatchResult, error) {
 	defer heartbeat(ctx)()
+	ctx, cancel := untilWorkerStops(ctx, stepGrace)
+	defer cancel()
 	start := time.Now()
 	n, err := m.match(ctx, in.BatchID)
+	err = handedBack(ctx, err)
 	m.metrics.Step("match", outcome(err, n), time.Since(start))
 	return MatchResult{Enforcements: n}, translate(err)
 }

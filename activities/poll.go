@@ -55,9 +55,7 @@ func (p *Poller) Poll(ctx context.Context, in PollInput) (PollResult, error) {
 	defer cancel()
 	start := time.Now()
 	res, err := p.poll(ctx, in)
-	if err != nil && errors.Is(context.Cause(ctx), errWorkerStopping) {
-		err = errWorkerStopping
-	}
+	err = handedBack(ctx, err)
 	p.Metrics.Step("poll", outcome(err, res.Count), time.Since(start))
 	return res, translate(err)
 }

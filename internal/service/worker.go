@@ -44,8 +44,9 @@ func (s *Service) workerOptions(fatal chan<- error) worker.Options {
 	}
 }
 
-// stopTimeout is what activities get of the time to shut down; the rest is for closing connections.
-func (s *Service) stopTimeout() time.Duration { return s.config.Worker.ShutdownTimeout * 5 / 6 }
+// stopTimeout is what each kind of task gets of the time to shut down: Temporal's worker stops workflow tasks, local
+// activities and activities one after the other. The last tenth is for closing connections.
+func (s *Service) stopTimeout() time.Duration { return s.config.Worker.ShutdownTimeout * 3 / 10 }
 
 // register makes the workflows and activities known. Every role has all activities: a workflow worker runs the short
 // ones as local activities.
