@@ -87,10 +87,11 @@ func runWorker(ctx context.Context) error {
 
 // Process is a worker in a process of its own.
 type Process struct {
-	t    testing.TB
-	cmd  *exec.Cmd
-	done chan struct{} // closed once it has ended and its output is read
-	err  error         // what it ended with
+	t      testing.TB
+	cmd    *exec.Cmd
+	output *lines
+	done   chan struct{} // closed once it has ended and its output is read
+	err    error         // what it ended with
 }
 
 // StartProcess starts a worker in a process of its own; it is killed at the end of the test if it still runs. Settings
@@ -118,7 +119,7 @@ func (s *Stack) startProcess(env []string) *Process {
 	stdin, err := cmd.StdinPipe()
 	require.NoError(s.t, err)
 	require.NoError(s.t, cmd.Start())
-	p := &Process{t: s.t, cmd: cmd, done: make(chan struct{})}
+	p := &Process{t: s.t, cmd: cmd, output: output, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		p.err = cmd.Wait()
@@ -127,6 +128,9 @@ func (s *Stack) startProcess(env []string) *Process {
 	s.t.Cleanup(p.Kill)
 	return p
 }
+
+// Says reports whether the process has logged a text.
+func (p *Process) Says(text string) bool { return p.output.contain(text) }
 
 // Kill ends the process at once, as when its host loses power.
 func (p *Process) Kill() {

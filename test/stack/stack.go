@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"os"
@@ -213,17 +214,25 @@ func (s *Stack) Eventually(f func(ctx context.Context) error) {
 
 // lines sends a logger's lines to the test's log, until the test is over.
 type lines struct {
-	mu sync.Mutex
-	t  testing.TB // nil once closed
+	mu   sync.Mutex
+	t    testing.TB // nil once closed
+	said []byte
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.said = append(l.said, p...)
 	if l.t != nil {
 		l.t.Log(string(p))
 	}
 	return len(p), nil
+}
+
+func (l *lines) contain(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Contains(l.said, []byte(text))
 }
 
 func (l *lines) close() {
