@@ -43,7 +43,7 @@ func Main(ctx context.Context, args []string, env Env) int {
 		return exitYes
 	}
 	if ctx.Err() != nil {
-		err = errors.New("interrupted")
+		err = fmt.Errorf("interrupted: %w", err)
 	}
 	if message := err.Error(); message != "" {
 		s.warn("%s", message)

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/client"
 
 	"github.com/attune-automation/sensors/internal/fleet"
 )
@@ -94,32 +92,6 @@ func (s *session) update(ctx context.Context, u update, ref string, timeout time
 	}
 	s.say("sensor %s %s", ref, outcome)
 	return s.report(result)
-}
-
-// within bounds what waits for a worker.
-func within(ctx context.Context, timeout time.Duration, f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	err := f(ctx)
-	if expired(ctx, err) {
-		return fmt.Errorf("no answer within %s: see that a worker runs; it may still be done once one does", timeout)
-	}
-	return err
-}
-
-// expired says whether err is that the time of ctx is over. The client may give up a moment before ctx does.
-func expired(ctx context.Context, err error) bool {
-	if err == nil || errors.Is(ctx.Err(), context.Canceled) {
-		return false
-	}
-	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	if _, ok := errors.AsType[*serviceerror.DeadlineExceeded](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[*client.WorkflowUpdateServiceTimeoutOrCanceledError](err)
-	return ok
 }
 
 // notRunning says why a sensor does not run, and what to do.

@@ -1,13 +1,16 @@
 package cli_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/attune-automation/sensors/internal/cli"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -149,4 +152,24 @@ func TestEmitWithoutWorker(t *testing.T) {
 
 	again := b.fails(2, "emit", "shop.order", "--payload", `{"total": 1}`, "--timeout", "100ms", "--dedupe-key", "once")
 	require.Contains(t, again, "batch "+strconv.FormatInt(batch.ID, 10)+" ")
+}
+
+func TestInterruptedEmitSaysWhatIsStored(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withDatabase().withTemporal()
+	b.ok("apply", folder(t, "shop"))
+	ctx, interrupt := context.WithCancel(b.ctx)
+	var stderr syncBuffer
+	code := make(chan int, 1)
+	go func() {
+		code <- cli.Main(ctx, []string{"emit", "shop.order", "--payload", `{"total": 1}`},
+			cli.Env{Stdout: io.Discard, Stderr: &stderr, Environ: b.env})
+	}()
+	require.Eventually(t, func() bool {
+		_, err := b.store.Batch(b.ctx, 1)
+		return err == nil
+	}, patience, tick)
+	interrupt()
+	require.Equal(t, 2, <-code)
+	require.Contains(t, stderr.String(), "starter: interrupted: the event is stored as batch 1")
 }
