@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,14 +10,9 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
-// enforcementColumns are the fields of a sensor.Enforcement, from attune.enforcement n, but for its payload and its
-// event's created.
-const enforcementColumns = `
-	n.id, n.rule as rule_id, n.rule_ref, n.event as event_id, n.trigger_ref, n.config, n.status, n.condition,
-	n.conditions, n.created, n.resolved_at`
-
 const enforcementSelect = `
-	select ` + enforcementColumns + `, n.payload, e.created as event_created
+	select n.id, n.rule as rule_id, n.rule_ref, n.event as event_id, e.created as event_created, n.trigger_ref, n.config,
+		n.payload, n.status, n.condition, n.conditions, n.created, n.resolved_at
 	from attune.enforcement n join attune.event e on e.id = n.event`
 
 // EnforcementFilter selects enforcements. Zero fields select everything.
@@ -71,35 +65,32 @@ func (s *Store) Enforcements(ctx context.Context, f EnforcementFilter) ([]sensor
 // enforcementsOfBatch reads each payload once, from its event, and shares it: many rules may match each event, and a
 // batch's payloads times its rules may be more than fits into memory.
 func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]sensor.Enforcement, error) {
-	args := pgx.NamedArgs{"batch": batchID}
+	events, err := eventsOfBatch(ctx, q, batchID)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]*sensor.Event, len(events))
+	for i := range events {
+		byID[events[i].ID] = &events[i]
+	}
 	rows, err := q.Query(ctx, `
-		select `+enforcementColumns+`
+		select n.id, n.rule, n.rule_ref, n.event, n.config, n.status, n.condition, n.conditions, n.created, n.resolved_at
 		from attune.event e join attune.enforcement n on n.event = e.id
 		where e.batch = @batch
-		order by n.id`, args)
+		order by n.id`, pgx.NamedArgs{"batch": batchID})
 	if err != nil {
 		return nil, err
 	}
-	enforcements, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[sensor.Enforcement])
-	if err != nil || len(enforcements) == 0 {
-		return nil, err
-	}
-	type origin struct {
-		ID      int64
-		Payload json.RawMessage
-		Created time.Time
-	}
-	events, err := list[origin](ctx, q, `select id, payload, created from attune.event where batch = @batch`, args)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[int64]origin, len(events))
-	for _, e := range events {
-		byID[e.ID] = e
-	}
-	for i := range enforcements {
-		event := byID[enforcements[i].EventID]
-		enforcements[i].EventCreated, enforcements[i].Payload = event.Created, event.Payload
-	}
-	return enforcements, nil
+	var enforcements []sensor.Enforcement
+	var n sensor.Enforcement
+	_, err = pgx.ForEachRow(rows, []any{
+		&n.ID, &n.RuleID, &n.RuleRef, &n.EventID, (*[]byte)(&n.Config), &n.Status, &n.Condition,
+		(*[]byte)(&n.Conditions), &n.Created, &n.ResolvedAt,
+	}, func() error {
+		e := byID[n.EventID]
+		n.TriggerRef, n.EventCreated, n.Payload = e.TriggerRef, e.Created, e.Payload
+		enforcements = append(enforcements, n)
+		return nil
+	})
+	return enforcements, err
 }

@@ -81,7 +81,7 @@ func collectEvents(rows pgx.Rows, b sensor.Batch) ([]sensor.Event, error) {
 	e := sensor.Event{
 		BatchID: b.ID, TriggerRef: b.TriggerRef, SensorID: b.SensorID, SensorRef: b.SensorRef, Config: b.Config,
 	}
-	_, err := pgx.ForEachRow(rows, []any{&e.ID, &e.Position, &e.TriggerID, &e.Payload, &e.Created}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&e.ID, &e.Position, &e.TriggerID, (*[]byte)(&e.Payload), &e.Created}, func() error {
 		events = append(events, e)
 		return nil
 	})
