@@ -67,7 +67,9 @@ postgres_init() {
 # postgres_home makes the directory of the server's data. Run by root, the server's own user may be unable
 # to get there (a checkout below a home of mode 0700); then the directory is a link into /var/lib.
 postgres_home() {
-	local home=$1 elsewhere=/var/lib/attune-dev-$hash
+	local home=$1 elsewhere
+	elsewhere=/var/lib/attune-dev-$(cksum <<<"$root" | cut -d' ' -f1)
+	[[ -e $home ]] || rm -f "$home" # a link to nowhere
 	mkdir -p "$home"
 	if ((EUID != 0)); then
 		return

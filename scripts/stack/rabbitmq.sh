@@ -47,7 +47,7 @@ rabbitmq_start() {
 	# An idle scheduler sleeps at once instead of spinning (+sbwt none): the machine is shared.
 	start rabbitmq env RUNNING_UNDER_SYSTEMD=true \
 		ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$(port epmd)" \
-		RABBITMQ_NODENAME="attune-$hash@localhost" \
+		RABBITMQ_NODENAME=attune@localhost \
 		RABBITMQ_DIST_PORT="$(port rabbitmq-distribution)" \
 		RABBITMQ_CONF_ENV_FILE="$home/rabbitmq-env.conf" \
 		RABBITMQ_CONFIG_FILE="$home/rabbitmq.conf" \

@@ -17,11 +17,11 @@ temporal_answers() (
 
 temporal_build() {
 	if ! command -v temporal >/dev/null; then
-		make -s -C "$root" bin/temporal-dev >&2
+		(umask 022 && make -s -C "$root" bin/temporal-dev >&2)
 	fi
 }
 
-# temporal_start runs the temporal command line's development server, or ours, which takes the same flags.
+# temporal_start runs the temporal command line's development server, or ours with the same flags.
 temporal_start() {
 	local setting server=("$root/bin/temporal-dev")
 	if command -v temporal >/dev/null; then
