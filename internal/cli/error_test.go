@@ -37,6 +37,10 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			env:  []string{"ATTUNE__DATABASE__URL=postgres://attune:hunter2@" + nowhere + "/attune"},
 			args: "events", want: []string{"the database at 127.0.0.1:1 cannot be used", "database.url (ATTUNE__DATABASE__URL)"},
 		},
+		"database away for migrate": {
+			env:  []string{"ATTUNE__DATABASE__URL=postgres://attune:hunter2@" + nowhere + "/attune"},
+			args: "migrate", want: []string{"the database at 127.0.0.1:1 cannot be used"},
+		},
 		"broker away": {
 			env:  []string{"ATTUNE__MESSAGE_QUEUE__URL=amqp://attune:hunter2@" + nowhere},
 			args: "watch", want: []string{"message_queue.url (ATTUNE__MESSAGE_QUEUE__URL)", nowhere},

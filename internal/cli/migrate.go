@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/sensors/internal/store"
@@ -43,8 +44,11 @@ func (s *session) migrate(ctx context.Context) error {
 		return err
 	}
 	names, err := store.Migrate(ctx, cfg.Database.URL)
-	if err != nil {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return explainDatabase(cfg, err)
+	}
+	if err != nil {
+		return err
 	}
 	for _, name := range names {
 		s.say("applied %s", name)
