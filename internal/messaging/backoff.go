@@ -4,7 +4,7 @@ import "time"
 
 const (
 	minBackoff = 100 * time.Millisecond
-	maxBackoff = 15 * time.Second
+	maxBackoff = 5 * time.Second
 )
 
 // backoff is the time to wait before connecting again: it doubles from minBackoff to maxBackoff with each connection that

@@ -184,7 +184,7 @@ func TestManyPublishers(t *testing.T) {
 	b := setup(t)
 	b.cfg.window = 16
 	p := b.start(t)
-	const callers, calls = 50, 10
+	const callers, calls = 50, 5
 	var running sync.WaitGroup
 	want := map[string]bool{}
 	for c := range callers {
