@@ -33,7 +33,7 @@ func translate(err error) error {
 			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{string(fault.Kind)}})
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, sensor.ErrNotFound), errors.Is(err, sensor.ErrDisabled):
+	case errors.Is(err, sensor.ErrNotFound), errors.Is(err, sensor.ErrDisabled), errors.Is(err, sensor.ErrRejectedPayload):
 		return temporal.NewApplicationErrorWithOptions(clip(err.Error()), TypeRefused,
 			temporal.ApplicationErrorOptions{NonRetryable: true})
 	}

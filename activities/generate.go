@@ -83,7 +83,7 @@ func (g *Generator) generate(ctx context.Context, id int64) (GenerateResult, err
 	if len(bad) > 0 {
 		res.FirstReason = bad[0].Reason
 	}
-	return res, g.Publisher.PublishEvents(ctx, events)
+	return res, publish(ctx, events, g.Publisher.PublishEvents)
 }
 
 // repeat publishes again what an earlier attempt wrote. Beyond generated, that attempt's messages are confirmed.
@@ -93,7 +93,7 @@ func (g *Generator) repeat(ctx context.Context, batch sensor.Batch) (GenerateRes
 		return GenerateResult{}, err
 	}
 	if batch.Status == sensor.BatchGenerated {
-		err = g.Publisher.PublishEvents(ctx, events)
+		err = publish(ctx, events, g.Publisher.PublishEvents)
 	}
 	return result(batch, events), err
 }

@@ -48,5 +48,9 @@ type CursorInput struct {
 
 // SetCursor makes the next poll start from another cursor.
 func (k *Keeper) SetCursor(ctx context.Context, in CursorInput) error {
-	return translate(k.Store.SetCursor(ctx, in.SensorRef, in.Cursor))
+	cursor := in.Cursor
+	if string(cursor) == "null" {
+		cursor = nil
+	}
+	return translate(k.Store.SetCursor(ctx, in.SensorRef, cursor))
 }

@@ -79,7 +79,7 @@ func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
 		return 0, err
 	}
 	m.metrics.Enforcements(trigger, len(enforcements))
-	if err := m.publisher.PublishEnforcements(ctx, enforcements); err != nil {
+	if err := publish(ctx, enforcements, m.publisher.PublishEnforcements); err != nil {
 		return 0, err
 	}
 	return len(enforcements), m.store.FinishBatch(ctx, batchID)
