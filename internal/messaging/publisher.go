@@ -62,20 +62,20 @@ func (c Config) withDefaults() Config {
 
 func (c Config) validate() error {
 	for _, name := range []struct{ setting, value string }{
-		{"exchange", c.Exchange},
-		{"events_queue", c.EventsQueue},
-		{"enforcements_queue", c.EnforcementsQueue},
-		{"app_id", c.AppID},
+		{"message_queue.exchange", c.Exchange},
+		{"message_queue.events_queue", c.EventsQueue},
+		{"message_queue.enforcements_queue", c.EnforcementsQueue},
+		{"the app id", c.AppID},
 	} {
 		if len(name.value) > 255 {
-			return fmt.Errorf("message_queue.%s has %d bytes: AMQP allows 255", name.setting, len(name.value))
+			return fmt.Errorf("%s has %d bytes: AMQP allows 255", name.setting, len(name.value))
 		}
 	}
 	switch {
 	case c.ConfirmTimeout < 0:
 		return fmt.Errorf("message_queue.confirm_timeout is %s: give a positive duration, such as 15s", c.ConfirmTimeout)
-	case c.Channels < 0 || c.Channels > 1000:
-		return fmt.Errorf("message_queue.channels is %d: give 1 to 1000", c.Channels)
+	case c.Channels < 0 || c.Channels > 256:
+		return fmt.Errorf("message_queue.channels is %d: give 1 to 256", c.Channels)
 	case c.DeclareQueues && c.EventsQueue != "" && c.EventsQueue == c.EnforcementsQueue:
 		return fmt.Errorf("message_queue.events_queue and message_queue.enforcements_queue are both %q: "+
 			"give them different names", c.EventsQueue)
