@@ -36,7 +36,7 @@ type Config struct {
 	EventsQueue       string        // declared and bound to event.#; empty: not declared
 	EnforcementsQueue string        // declared and bound to enforcement.#; empty: not declared
 	DeclareQueues     bool          // false: neither queue is declared
-	ConfirmTimeout    time.Duration // longest wait for an answer before the connection is given up; 15 s if 0
+	ConfirmTimeout    time.Duration // longest wait for an answer before the connection is given up; 10 s if 0
 	Channels          int           // AMQP channels, each a lane of its own; 4 if 0
 	AppID             string        // DefaultAppID if empty
 	Logger            *zap.Logger   // none if nil
@@ -47,7 +47,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Exchange = cmp.Or(c.Exchange, DefaultExchange)
-	c.ConfirmTimeout = cmp.Or(c.ConfirmTimeout, 15*time.Second)
+	c.ConfirmTimeout = cmp.Or(c.ConfirmTimeout, 10*time.Second)
 	c.Channels = cmp.Or(c.Channels, 4)
 	c.AppID = cmp.Or(c.AppID, DefaultAppID)
 	c.window = cmp.Or(c.window, 256)
@@ -73,7 +73,7 @@ func (c Config) validate() error {
 	}
 	switch {
 	case c.ConfirmTimeout < 0:
-		return fmt.Errorf("message_queue.confirm_timeout is %s: give a positive duration, such as 15s", c.ConfirmTimeout)
+		return fmt.Errorf("message_queue.confirm_timeout is %s: give a positive duration, such as 10s", c.ConfirmTimeout)
 	case c.Channels < 0 || c.Channels > 256:
 		return fmt.Errorf("message_queue.channels is %d: give 1 to 256", c.Channels)
 	case c.DeclareQueues && c.EventsQueue != "" && c.EventsQueue == c.EnforcementsQueue:

@@ -232,7 +232,7 @@ func TestNewNamesTheBadField(t *testing.T) {
 		"other scheme":       {Config{URL: "http://guest:secret@localhost"}, bad},
 		"slash in password":  {Config{URL: "amqp://guest:sec/ret@localhost"}, bad},
 		"percent in user":    {Config{URL: "amqp://sec%ret:secret@localhost"}, bad},
-		"timeout":            {Config{URL: "amqp://localhost", ConfirmTimeout: -1}, "message_queue.confirm_timeout is -1ns: give a positive duration, such as 15s"},
+		"timeout":            {Config{URL: "amqp://localhost", ConfirmTimeout: -1}, "message_queue.confirm_timeout is -1ns: give a positive duration, such as 10s"},
 		"channels":           {Config{URL: "amqp://localhost", Channels: 5000}, "message_queue.channels is 5000: give 1 to 256"},
 		"long name":          {Config{URL: "amqp://localhost", EventsQueue: strings.Repeat("q", 256)}, "message_queue.events_queue has 256 bytes: AMQP allows 255"},
 		"one queue for both": {Config{URL: "amqp://localhost", DeclareQueues: true, EventsQueue: "q", EnforcementsQueue: "q"}, `message_queue.events_queue and message_queue.enforcements_queue are both "q": give them different names`},
