@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/attune-automation/sensors/internal/typo"
 )
 
 func (l *loader) isKey(name string) bool {
@@ -53,7 +55,7 @@ func (l *loader) nearest(name string) string {
 	var meant []string
 	least := len(lastPart(name))/4 + 1 // letters that may be wrong
 	for _, k := range l.keys {
-		switch d := distance(name, k.name); {
+		switch d := typo.Distance(name, k.name); {
 		case d < least:
 			meant, least = []string{k.name}, d
 		case d == least:
@@ -74,24 +76,3 @@ func (l *loader) nearest(name string) string {
 }
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
-
-// distance is how many letters to insert, delete or change to make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
