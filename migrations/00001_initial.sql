@@ -9,7 +9,7 @@ create table attune.pack_archive (
 );
 comment on table attune.pack_archive is 'Files of packs, as workers unpack them to run sensor code. One row per distinct content.';
 comment on column attune.pack_archive.digest is 'SHA-256 of content, in hex.';
-comment on column attune.pack_archive.content is 'A gzipped tar of the pack''s folder.';
+comment on column attune.pack_archive.content is 'A gzipped tar of the pack''s code: its folder without the definitions.';
 comment on column attune.pack_archive.created is 'When this content was first applied.';
 
 create table attune.pack (
@@ -28,7 +28,7 @@ comment on column attune.pack.ref is 'Public key; the part before the first dot 
 comment on column attune.pack.label is 'Name for people.';
 comment on column attune.pack.description is 'What the pack is for.';
 comment on column attune.pack.version is 'Version that the author gave it, free text.';
-comment on column attune.pack.digest is 'Content of the folder when it was last applied.';
+comment on column attune.pack.digest is 'The pack''s code when it was last applied.';
 comment on column attune.pack.created is 'When the pack was first applied.';
 comment on column attune.pack.updated is 'When an apply last changed the pack.';
 
@@ -192,7 +192,7 @@ comment on column attune.poll_batch.done is 'When the broker had confirmed the l
 
 create table attune.event (
     id          bigint      generated always as identity primary key,
-    batch       bigint      not null references attune.poll_batch (id),
+    batch       bigint      not null,
     position    integer     not null,
     trigger     bigint,
     trigger_ref text        not null,
@@ -205,9 +205,10 @@ create table attune.event (
 );
 create index event_trigger_ref on attune.event (trigger_ref, id);
 create index event_source_ref on attune.event (source_ref, id);
+create index event_created on attune.event using brin (created);
 comment on table attune.event is 'One occurrence of a trigger.';
 comment on column attune.event.id is 'Internal and public key; grows in poll order within a sensor.';
-comment on column attune.event.batch is 'The batch that brought it.';
+comment on column attune.event.batch is 'The batch that brought it. Not a foreign key, which would cost a third of the insert: the statement that writes the row joins the batch.';
 comment on column attune.event.position is 'Its place in the batch, from 0: a payload has at most one event.';
 comment on column attune.event.trigger is 'What kind of event it is, a row that may be gone since; null: it was gone when the event was written.';
 comment on column attune.event.trigger_ref is 'Ref of that trigger.';
@@ -245,7 +246,7 @@ create table attune.enforcement (
     rule_ref    text        not null,
     trigger_ref text        not null,
     config      jsonb       not null,
-    event       bigint      not null references attune.event (id),
+    event       bigint      not null,
     status      text        not null default 'created' check (status in ('created', 'processed', 'disabled')),
     payload     jsonb       not null,
     condition   text        not null check (condition in ('all', 'any')),
@@ -255,13 +256,15 @@ create table attune.enforcement (
     unique (event, rule_ref)
 );
 create index enforcement_rule_ref on attune.enforcement (rule_ref, id);
+create index enforcement_trigger_ref on attune.enforcement (trigger_ref, id);
+create index enforcement_created on attune.enforcement using brin (created);
 comment on table attune.enforcement is 'One rule matched by one event: the order to act.';
 comment on column attune.enforcement.id is 'Internal and public key.';
 comment on column attune.enforcement.rule is 'The rule that matched, which may be gone since.';
 comment on column attune.enforcement.rule_ref is 'Ref of that rule.';
 comment on column attune.enforcement.trigger_ref is 'Ref of the event''s trigger.';
 comment on column attune.enforcement.config is 'The rule''s action and its parameters, as they were at the match.';
-comment on column attune.enforcement.event is 'The event that matched.';
+comment on column attune.enforcement.event is 'The event that matched. Not a foreign key, which would cost a third of the insert: the statement that writes the row joins the event.';
 comment on column attune.enforcement.status is 'created: ordered; processed, disabled: set by who acts on it.';
 comment on column attune.enforcement.payload is 'The event''s payload.';
 comment on column attune.enforcement.condition is 'The rule''s condition at the match.';

@@ -7,7 +7,7 @@ type Pack struct {
 	Description string
 	Version     string
 	Digest      string // SHA-256 of Archive in hex
-	Archive     []byte // the folder's files as a gzipped tar, the same bytes for the same files
+	Archive     []byte // the folder's code as a gzipped tar, the same bytes for the same files
 	Triggers    []Trigger
 	Sensors     []Sensor
 	Rules       []Rule

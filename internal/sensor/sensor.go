@@ -23,7 +23,7 @@ type Sensor struct {
 	ID          int64
 	Ref         string
 	PackRef     string
-	PackDigest  string // content of the pack's folder, SHA-256 in hex
+	PackDigest  string // the pack's code, SHA-256 in hex
 	Label       string
 	Description string
 	Runtime     string
