@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"fmt"
-
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -40,9 +38,9 @@ func (l *loop) register(ctx workflow.Context) error {
 	return nil
 }
 
-// open refuses updates once the run is ending.
+// open refuses updates once the run is ending, or a stop waits to be taken in, which may have come with this very update.
 func (l *loop) open() error {
-	if l.closing || l.stopping != "" {
+	if l.closing || l.stopping != "" || l.stop.Len() > 0 {
 		return l.closed()
 	}
 	return nil
@@ -53,7 +51,7 @@ func (l *loop) closed() error {
 	case l.fault != nil:
 		return temporal.NewNonRetryableApplicationError(message(l.fault), activities.TypeSensorError, nil)
 	default:
-		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("sensor %q is stopping", l.ref), typeRejected, nil)
+		return temporal.NewNonRetryableApplicationError("it is stopping", typeRejected, nil)
 	}
 }
 
