@@ -67,7 +67,13 @@ func newGate(t *testing.T) gate { return gate{t: t, dir: t.TempDir()} }
 // apply applies the gated sensor with this gate.
 func (g gate) apply(s *stack.Stack, set ...string) {
 	g.t.Helper()
-	s.Apply(gated, append([]string{"t.gated.gate=" + g.dir}, set...)...)
+	g.applyText(s, gated, set...)
+}
+
+// applyText applies a variant of the gated sensor with this gate.
+func (g gate) applyText(s *stack.Stack, text string, set ...string) {
+	g.t.Helper()
+	s.Apply(text, append([]string{"t.gated.gate=" + g.dir}, set...)...)
 }
 
 func (g gate) close() {
