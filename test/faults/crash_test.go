@@ -1,14 +1,12 @@
 package faults
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/attune-automation/sensors/internal/messaging"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
 	"github.com/attune-automation/sensors/test/stack"
@@ -93,9 +91,10 @@ func TestAZombiePollerLoses(t *testing.T) {
 	require.ErrorIs(t, err, sensor.ErrTurnLost)
 }
 
-// sound checks rows and messages against what the source's numbers come to.
+// sound checks rows and messages against what the source's numbers come to, and against each other.
 func sound(t *testing.T, s *stack.Stack, messages *stack.Messages) {
 	t.Helper()
+	s.Sound(messages)
 	events, enforcements, rejected := want(last)
 	stored, err := s.Store.Events(t.Context(), store.EventFilter{SensorRef: "t.numbers", Limit: 1000})
 	require.NoError(t, err)
@@ -112,25 +111,4 @@ func sound(t *testing.T, s *stack.Stack, messages *stack.Messages) {
 	cursor, _, err := s.Store.Cursor(t.Context(), "t.numbers")
 	require.NoError(t, err)
 	require.JSONEq(t, fmt.Sprint(last), string(cursor))
-
-	ids := map[string]bool{}
-	for _, e := range stored {
-		ids[messaging.EventMessageID(e.ID, e.Created).String()] = true
-	}
-	for _, e := range orders {
-		ids[messaging.EnforcementMessageID(e.ID, e.Created).String()] = true
-	}
-	s.Eventually(func(context.Context) error {
-		seen := map[string]bool{}
-		for _, d := range messages.All() {
-			seen[d.MessageID] = true
-		}
-		if len(seen) < len(ids) {
-			return fmt.Errorf("%d of %d messages came", len(seen), len(ids))
-		}
-		return nil
-	})
-	for _, d := range messages.All() {
-		require.True(t, ids[d.MessageID], "message %s is of no row", d.MessageID)
-	}
 }

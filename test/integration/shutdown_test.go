@@ -56,7 +56,7 @@ func TestAStoppingWorkerHandsAPollBack(t *testing.T) {
 	g.open()
 	begin := time.Now()
 	awaitEvents(t, s, "t.gated", 3)
-	require.Less(t, time.Since(begin), 15*time.Second, "nobody waited for a heartbeat to be missed")
+	require.Less(t, time.Since(begin), 25*time.Second, "nobody waited for a heartbeat to be missed")
 	status := await(t, s, "t.gated", func(status workflows.Status) bool { return status.Events >= 3 })
 	require.Zero(t, status.FailureCount)
 	stopped(t, s, "t.gated")
@@ -114,7 +114,7 @@ func TestAStoppingWorkerHandsABatchBack(t *testing.T) {
 			s.Eventually(func(context.Context) error {
 				return expect(messages.Count("EventCreated") >= 3 && messages.Count("EnforcementCreated") >= 3, "messages are missing")
 			})
-			require.Less(t, time.Since(begin), 15*time.Second, "nobody waited for a heartbeat to be missed")
+			require.Less(t, time.Since(begin), 25*time.Second, "nobody waited for a heartbeat to be missed")
 			stopped(t, s, "t.gated")
 			unbroken(t, s, messages, "t.gated", 3)
 		})
