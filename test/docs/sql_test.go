@@ -1,0 +1,226 @@
+package docs
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/audit"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/store"
+	"github.com/attune-automation/sensors/internal/testenv"
+)
+
+// database is a migrated database of the test's own, as its owner sees it.
+type database struct {
+	t   *testing.T
+	url string
+	*pgx.Conn
+}
+
+func newDatabase(t *testing.T) database {
+	t.Helper()
+	address := testenv.EmptyDatabase(t)
+	_, err := store.Migrate(t.Context(), address)
+	require.NoError(t, err)
+	conn, err := pgx.Connect(t.Context(), address)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return database{t, address, conn}
+}
+
+// as returns the store as a role sees it; "": the owner.
+func (d database) as(role string) *store.Store {
+	d.t.Helper()
+	u, err := url.Parse(d.url)
+	require.NoError(d.t, err)
+	if role != "" {
+		query := u.Query()
+		query.Set("role", role)
+		u.RawQuery = query.Encode()
+	}
+	s, err := store.New(d.t.Context(), store.Config{URL: u.String(), MaxConnections: 2})
+	require.NoError(d.t, err)
+	d.t.Cleanup(s.Close)
+	return s
+}
+
+func (d database) run(sql string) {
+	d.t.Helper()
+	_, err := d.Exec(d.t.Context(), sql)
+	require.NoError(d.t, err)
+}
+
+func (d database) count(table string) (n int) {
+	d.t.Helper()
+	require.NoError(d.t, d.QueryRow(d.t.Context(), "select count(*) from attune."+table).Scan(&n))
+	return n
+}
+
+// sound audits what the database holds.
+func (d database) sound() {
+	d.t.Helper()
+	report, err := audit.Run(d.t.Context(), audit.Config{Store: d.as("")})
+	require.NoError(d.t, err)
+	require.Empty(d.t, report.Findings)
+}
+
+func shop(label string) sensor.Pack {
+	return sensor.Pack{
+		Ref: "shop", Label: label, Digest: strings.Repeat("a", 64), Archive: []byte(label),
+		Triggers: []sensor.Trigger{{Ref: "shop.order", PackRef: "shop", Label: "Order", Enabled: true}},
+		Sensors: []sensor.Sensor{{
+			Ref: "shop.orders", PackRef: "shop", Label: label, Enabled: true, Runtime: sensor.RuntimeExec, Entrypoint: "x",
+			TriggerRef: "shop.order", Config: json.RawMessage(`{}`),
+		}},
+		Rules: []sensor.Rule{{
+			Ref: "shop.all", PackRef: "shop", Label: label, TriggerRef: "shop.order", Condition: "all",
+			Conditions: json.RawMessage(`[]`), ActionRef: "mail.send", ActionParams: json.RawMessage(`{}`), Enabled: true,
+		}},
+	}
+}
+
+// cycle does what a worker does: a poll of two payloads, of which the second is refused, up to the end of the batch.
+func cycle(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	turn, err := s.Turn(ctx, "shop.orders")
+	require.NoError(t, err)
+	_, err = s.PackArchive(ctx, turn.Sensor.PackDigest)
+	require.NoError(t, err)
+	heads, err := s.SavePoll(ctx, turn, sensor.Poll{Payloads: [][]byte{[]byte(`{"n": 1}`), []byte(`refused`)}, Cursor: json.RawMessage(`1`)})
+	require.NoError(t, err)
+	process(t, s, heads[0].ID)
+}
+
+func process(t *testing.T, s *store.Store, id int64) {
+	t.Helper()
+	ctx := t.Context()
+	batch, err := s.Batch(ctx, id)
+	require.NoError(t, err)
+	good := []sensor.NewEvent{{Position: 0, Payload: batch.Payloads[0]}}
+	var bad []sensor.Rejection
+	if len(batch.Payloads) > 1 {
+		bad = []sensor.Rejection{{Position: 1, Raw: batch.Payloads[1], Reason: "no JSON"}}
+	}
+	events, err := s.CommitEvents(ctx, batch, good, bad)
+	require.NoError(t, err)
+	rules, err := s.Ruleset(ctx, batch.TriggerRef)
+	require.NoError(t, err)
+	_, err = s.CommitEnforcements(ctx, id, rules.Version, []sensor.Match{{EventID: events[0].ID, Rule: &rules.Rules[0]}})
+	require.NoError(t, err)
+	require.NoError(t, s.FinishBatch(ctx, id))
+}
+
+// The roles of the page can do their work, and no other's.
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ctx := t.Context()
+	suffix := testenv.Name(t, "")
+	d.run(strings.ReplaceAll(readPage(t, operationsPage).files()["grants.sql"], "attune_", "attune"+suffix+"_"))
+	roles := map[string]*store.Store{}
+	for _, name := range []string{"worker", "operator", "author"} {
+		role := "attune" + suffix + "_" + name
+		t.Cleanup(func() {
+			conn, err := pgx.Connect(context.Background(), d.url)
+			require.NoError(t, err)
+			defer conn.Close(context.Background())
+			_, err = conn.Exec(context.Background(), "drop owned by "+role+"; drop role "+role)
+			require.NoError(t, err)
+		})
+		roles[name] = d.as(role)
+	}
+	author, worker, operator := roles["author"], roles["worker"], roles["operator"]
+
+	for _, label := range []string{"Shop", "Store"} {
+		_, err := author.ApplyPack(ctx, shop(label), store.ApplyOptions{Prune: true})
+		require.NoError(t, err)
+	}
+	require.NoError(t, worker.CheckSchema(ctx))
+	cycle(t, worker)
+	require.NoError(t, operator.SetStopped(ctx, "shop.orders", true))
+	require.NoError(t, operator.SetCursor(ctx, "shop.orders", json.RawMessage(`7`)))
+	for name, emitter := range map[string]*store.Store{"worker": worker, "operator": operator} {
+		id, err := emitter.StoreSystemEvent(ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{}`), DedupeKey: name})
+		require.NoError(t, err)
+		process(t, worker, id)
+	}
+	d.sound()
+
+	const denied = "SQLSTATE 42501"
+	for _, s := range []*store.Store{worker, operator} {
+		_, err := s.ApplyPack(ctx, shop("Other"), store.ApplyOptions{})
+		require.ErrorContains(t, err, denied)
+	}
+	turn, err := author.Turn(ctx, "shop.orders")
+	require.NoError(t, err)
+	_, err = author.SavePoll(ctx, turn, sensor.Poll{Payloads: [][]byte{[]byte(`{}`)}})
+	require.ErrorContains(t, err, denied)
+}
+
+// What retention deletes is all of what is old and done, and nothing else.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ctx := t.Context()
+	s := d.as("")
+	_, err := s.ApplyPack(ctx, shop("Shop"), store.ApplyOptions{})
+	require.NoError(t, err)
+	for range 3 {
+		cycle(t, s)
+	}
+	_, err = s.StoreSystemEvent(ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{}`)})
+	require.NoError(t, err)
+	d.run("update attune.poll_batch set created = created - interval '91 days', done = done - interval '91 days' where id <> 3")
+	d.run(readPage(t, operationsPage).files()["retention.sql"])
+	require.Equal(t, 2, d.count("poll_batch"), "the young one, and the one that is not done")
+	for _, table := range []string{"event", "rejected_event", "enforcement"} {
+		require.Equal(t, 1, d.count(table), table)
+	}
+	cycle(t, s)
+	d.sound()
+}
+
+// What is to be published again is in hand again, and comes to the same rows.
+func TestRepublish(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ctx := t.Context()
+	s := d.as("")
+	_, err := s.ApplyPack(ctx, shop("Shop"), store.ApplyOptions{})
+	require.NoError(t, err)
+	cycle(t, s)
+	d.run(readPage(t, operationsPage).files()["republish.sql"])
+	turn, err := s.Turn(ctx, "shop.orders")
+	require.NoError(t, err)
+	require.Len(t, turn.Pending, 1)
+	id := turn.Pending[0].ID
+	events, err := s.EventsOfBatch(ctx, id)
+	require.NoError(t, err)
+	rules, err := s.Ruleset(ctx, "shop.order")
+	require.NoError(t, err)
+	enforcements, err := s.CommitEnforcements(ctx, id, rules.Version, []sensor.Match{{EventID: events[0].ID, Rule: &rules.Rules[0]}})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, enforcements[0].ID)
+	require.NoError(t, s.FinishBatch(ctx, id))
+	d.sound()
+}
+
+// The query for what is in hand runs.
+func TestInHand(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	for _, b := range readPage(t, operationsPage).blocks("sql") {
+		if strings.HasPrefix(b.text, "-- what is in hand") {
+			d.run(b.text)
+			return
+		}
+	}
+	require.FailNow(t, "the query is gone")
+}
