@@ -13,6 +13,8 @@ import (
 type TurnStore interface {
 	// Turn returns where the sensor stands; sensor.ErrNotFound when its definition is gone.
 	Turn(ctx context.Context, sensorRef string) (sensor.Turn, error)
+	// Pending returns the unfinished batches of a sensor, in order, even of one whose definition is gone.
+	Pending(ctx context.Context, sensorRef string) ([]sensor.BatchHead, error)
 	// SavePoll stores what a poll brought and returns the batches that it became; sensor.ErrTurnLost when another
 	// poll of the sensor came first.
 	SavePoll(ctx context.Context, turn sensor.Turn, poll sensor.Poll) ([]sensor.BatchHead, error)
@@ -64,7 +66,8 @@ func (p *Poller) poll(ctx context.Context, in PollInput) (PollResult, error) {
 	for {
 		turn, err := p.Store.Turn(ctx, in.SensorRef)
 		if errors.Is(err, sensor.ErrNotFound) {
-			return PollResult{Inactive: inactiveRemoved}, nil
+			pending, err := p.Store.Pending(ctx, in.SensorRef)
+			return PollResult{Inactive: inactiveRemoved}.with(pending), err
 		}
 		if err != nil {
 			return PollResult{}, err

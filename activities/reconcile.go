@@ -16,6 +16,8 @@ type FleetStore interface {
 	Sensors(ctx context.Context) ([]sensor.Sensor, error)
 	// OrphanSystemBatches returns system events that nobody finished for so long that nobody will.
 	OrphanSystemBatches(ctx context.Context, olderThan time.Duration, limit int) ([]int64, error)
+	// UnfinishedSensors returns sensors, even removed ones, that have had unfinished batches for so long.
+	UnfinishedSensors(ctx context.Context, olderThan time.Duration, limit int) ([]string, error)
 }
 
 // Fleet is the sensors' workflows, as Reconcile sees and changes them.
@@ -34,7 +36,7 @@ type Fleet interface {
 	ResumeEmit(ctx context.Context, batchID int64) error
 }
 
-// orphanAge is how long a stored system event may wait for its workflow to be started by who stored it.
+// orphanAge is how long stored payloads may wait for the workflow that works on them.
 const (
 	orphanAge   = time.Minute
 	orphanLimit = 100
@@ -60,7 +62,7 @@ type Report struct {
 	Started  int           `json:"started"`
 	Stopped  int           `json:"stopped"`
 	Reloaded int           `json:"reloaded"`
-	Resumed  int           `json:"resumed"` // system events
+	Resumed  int           `json:"resumed"` // system events, and sensors that no longer run but left a batch unfinished
 	Errors   []string      `json:"errors,omitempty"`
 }
 
@@ -90,6 +92,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 	r.reloadChanged(ctx, &report, sensors, running)
 	r.startMissing(ctx, &report, sensors, running, failed)
 	r.resumeEmits(ctx, &report)
+	r.drainInactive(ctx, &report, sensors, running)
 	return report, ctx.Err()
 }
 
@@ -154,6 +157,30 @@ func (r *Reconciler) resumeEmits(ctx context.Context, report *Report) {
 	r.note(report, "", "looking for system events that nobody finished", err)
 	for _, id := range ids {
 		if r.note(report, fmt.Sprintf("batch %d", id), "resuming", r.Fleet.ResumeEmit(ctx, id)) {
+			report.Resumed++
+		}
+	}
+}
+
+// drainInactive starts sensors that should not run but have batches in hand, say because they were removed while no
+// worker was up: their workflow works those off and completes.
+func (r *Reconciler) drainInactive(ctx context.Context, report *Report, sensors []sensor.Sensor, running map[string]int64) {
+	refs, err := r.Store.UnfinishedSensors(ctx, orphanAge, orphanLimit)
+	r.note(report, "", "looking for batches that nobody finished", err)
+	known := make(map[string]sensor.Sensor, len(sensors))
+	for _, s := range sensors {
+		known[s.Ref] = s
+	}
+	for _, ref := range refs {
+		s, ok := known[ref]
+		if _, runs := running[ref]; runs || s.Active() {
+			continue
+		}
+		if !ok {
+			s.Ref = ref
+		}
+		started, err := r.Fleet.Start(ctx, s.Spec(r.Settings))
+		if r.note(report, ref, "draining", err) && started {
 			report.Resumed++
 		}
 	}

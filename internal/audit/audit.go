@@ -24,6 +24,9 @@ import (
 // maxFindings is how many findings a report keeps; it counts them all.
 const maxFindings = 1000
 
+// overdue is how old an unfinished batch may be before it is a finding: retries after an outage are minutes apart at most.
+const overdue = 10 * time.Minute
+
 // Config says what to audit.
 type Config struct {
 	Store *store.Store
@@ -52,7 +55,7 @@ type Message struct {
 // Report is what an audit checked and found.
 type Report struct {
 	Batches      int64     `json:"batches"`
-	Unfinished   int64     `json:"unfinished_batches"` // not done yet, which is no fault
+	Unfinished   int64     `json:"unfinished_batches"` // not done yet; a fault once overdue
 	Events       int64     `json:"events"`
 	Rejected     int64     `json:"rejected"`
 	Enforcements int64     `json:"enforcements"`
@@ -128,10 +131,15 @@ func (a *auditor) batches(batches iter.Seq2[store.AuditBatch, error]) error {
 		}
 		a.report.Batches++
 		a.report.Rejected += int64(b.Rejected)
+		subject := fmt.Sprintf("batch %d", b.ID)
 		if b.Status != sensor.BatchDone {
 			a.report.Unfinished++
+			if age := time.Since(b.Created); age > overdue {
+				a.find(1, subject, "of trigger %s is unfinished (%s) after %s: see that a worker and its servers are up",
+					b.TriggerRef, b.Status, age.Round(time.Minute))
+			}
 		}
-		a.batch(b, fmt.Sprintf("batch %d", b.ID))
+		a.batch(b, subject)
 	}
 	return nil
 }

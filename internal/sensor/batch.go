@@ -36,7 +36,6 @@ type Batch struct {
 type BatchHead struct {
 	ID    int64
 	Count int
-	Bytes int64 // sum of the payloads' lengths
 }
 
 // Turn is what a poll starts from: the definition, where the sensor got to, and what an earlier poll left unfinished.

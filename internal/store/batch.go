@@ -91,6 +91,23 @@ func (s *Store) OrphanSystemBatches(ctx context.Context, olderThan time.Duration
 	return ids, nil
 }
 
+// UnfinishedSensors returns the refs of sensors that have batches unfinished for longer than olderThan, whether the
+// sensors are still there or not. At most limit are returned.
+func (s *Store) UnfinishedSensors(ctx context.Context, olderThan time.Duration, limit int) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		select distinct sensor_ref from attune.poll_batch
+		where sensor_ref is not null and status <> 'done' and created < now() - @age::interval
+		order by sensor_ref limit @limit`, pgx.NamedArgs{"age": olderThan, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("looking for sensors with unfinished batches: %w", err)
+	}
+	refs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("looking for sensors with unfinished batches: %w", err)
+	}
+	return refs, nil
+}
+
 // firstBatch returns the batch that was stored under a dedupe key; there is none for no key.
 func firstBatch(ctx context.Context, tx pgx.Tx, key string) (id int64, err error) {
 	if key == "" {

@@ -60,9 +60,6 @@ func insertBatches(ctx context.Context, tx pgx.Tx, turn sensor.Turn, poll sensor
 	for i, payloads := range parts {
 		head := &heads[i]
 		head.Count = len(payloads)
-		for _, p := range payloads {
-			head.Bytes += int64(len(p))
-		}
 		var cursor json.RawMessage
 		if i == len(parts)-1 {
 			cursor = poll.Cursor

@@ -26,8 +26,7 @@ type turnRow struct {
 	Pending            []sensor.BatchHead
 }
 
-// Turn returns what a poll of the sensor starts from. Of its unfinished batches it has the oldest 20 at most: to tell
-// their sizes takes reading them, and once they are done the next Turn has the rest.
+// Turn returns what a poll of the sensor starts from.
 func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error) {
 	row, err := one[turnRow](ctx, s.pool, `
 		select `+sensorColumns+`,
@@ -36,13 +35,8 @@ func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error)
 			t.out_schema as trigger_out_schema, t.ruleset as trigger_ruleset,
 			coalesce(st.committed_seq, 0) as committed_seq, st.cursor,
 			(
-				select jsonb_agg(jsonb_build_object('ID', b.id, 'Count', b.count, 'Bytes', (
-					select sum(octet_length(payload)) from unnest(b.payloads) as payload
-				)) order by b.seq)
-				from (
-					select id, seq, count, payloads from attune.poll_batch
-					where sensor_ref = s.ref and status <> 'done' order by seq limit 20
-				) b
+				select jsonb_agg(jsonb_build_object('ID', b.id, 'Count', b.count) order by b.seq)
+				from attune.poll_batch b where b.sensor_ref = s.ref and b.status <> 'done'
 			) as pending
 		from `+sensorTables+`
 		join attune.pack tp on tp.id = t.pack
@@ -61,6 +55,21 @@ func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error)
 		Cursor:       row.Cursor,
 		Pending:      row.Pending,
 	}, nil
+}
+
+// Pending returns the unfinished batches of a sensor, in order. The sensor itself may be gone.
+func (s *Store) Pending(ctx context.Context, sensorRef string) ([]sensor.BatchHead, error) {
+	rows, err := s.pool.Query(ctx, `
+		select id, count from attune.poll_batch where sensor_ref = @ref and status <> 'done' order by seq`,
+		pgx.NamedArgs{"ref": sensorRef})
+	if err != nil {
+		return nil, fmt.Errorf("reading the unfinished batches of sensor %q: %w", sensorRef, err)
+	}
+	heads, err := pgx.CollectRows(rows, pgx.RowToStructByName[sensor.BatchHead])
+	if err != nil {
+		return nil, fmt.Errorf("reading the unfinished batches of sensor %q: %w", sensorRef, err)
+	}
+	return heads, nil
 }
 
 // Cursor returns the sensor's cursor, nil if it starts from the beginning, and the number of changes it has seen. The

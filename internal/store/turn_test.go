@@ -74,7 +74,7 @@ func TestTurnReturnsUnfinishedBatchesUntilTheyAreDone(t *testing.T) {
 		require.NoError(t, err)
 		return turn.Pending
 	}
-	want := []sensor.BatchHead{{ID: stored[0].ID, Count: 2, Bytes: 10}}
+	want := []sensor.BatchHead{{ID: stored[0].ID, Count: 2}}
 
 	require.Equal(t, want, pending())
 	b.generate(t, stored[0].ID)
