@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/logging"
@@ -18,12 +19,25 @@ import (
 )
 
 func main() {
+	if err := seclude(); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
+}
+
+// seclude makes this process's environment and memory, and so its passwords, unreadable for other processes of the same
+// user: sensor code is one.
+func seclude() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("shielding the process from its own children: %w", err)
+	}
+	return nil
 }
 
 type flags struct {
