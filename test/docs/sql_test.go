@@ -175,7 +175,7 @@ func TestRetention(t *testing.T) {
 	for range 3 {
 		cycle(t, s)
 	}
-	_, err = s.StoreSystemEvent(ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{}`)})
+	inHand, err := s.StoreSystemEvent(ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{}`)})
 	require.NoError(t, err)
 	d.run("update attune.poll_batch set created = created - interval '91 days', done = done - interval '91 days' where id <> 3")
 	d.run(readPage(t, operationsPage).files()["retention.sql"])
@@ -183,6 +183,7 @@ func TestRetention(t *testing.T) {
 	for _, table := range []string{"event", "rejected_event", "enforcement"} {
 		require.Equal(t, 1, d.count(table), table)
 	}
+	process(t, s, inHand)
 	cycle(t, s)
 	d.sound()
 }
