@@ -135,3 +135,42 @@ func TestTests(t *testing.T) {
 	}
 	require.Greater(t, found, 10)
 }
+
+// Every file and folder of the checkout that a document names in back quotes is there.
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	ours := regexp.MustCompile(`^(?:activities|deploy|docs|internal|migrations|packs|scripts|test|workflows)(?:/[A-Za-z0-9_.-]+)+$`)
+	found := 0
+	for _, p := range pages(t) {
+		for _, m := range quoted.FindAllStringSubmatch(prose(p.text), -1) {
+			if ours.MatchString(m[1]) {
+				_, err := os.Stat(filepath.Join(root, m[1]))
+				require.NoError(t, err, "%s names %s", p.path, m[1])
+				found++
+			}
+		}
+	}
+	require.Greater(t, found, 20)
+}
+
+// Every variable and setting that a document names is one of the configuration.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	configuration := readPage(t, "docs/configuration.md").text
+	name := regexp.MustCompile("ATTUNE__[A-Z_]+[A-Z]|`(?:database|message_queue|temporal|sensor|worker|runtime|ops|log)\\.[a-z_]+`")
+	columns := readPage(t, "migrations/00001_initial.sql").text
+	found := 0
+	for _, p := range pages(t) {
+		if p.path == "docs/configuration.md" || p.path == rulesPage {
+			continue
+		}
+		for _, m := range name.FindAllString(p.text, -1) {
+			if strings.Contains(columns, "comment on column attune."+strings.Trim(m, "`")+" ") {
+				continue // a table may be called as a section is
+			}
+			require.Contains(t, configuration, m, "%s names %s", p.path, m)
+			found++
+		}
+	}
+	require.Greater(t, found, 20)
+}
