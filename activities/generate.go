@@ -128,6 +128,9 @@ func (g *Generator) check(ctx context.Context, batch sensor.Batch) ([]sensor.New
 	good := make([]sensor.NewEvent, 0, len(batch.Payloads))
 	var bad []sensor.Rejection
 	for i, payload := range batch.Payloads {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
 		if err := accept(payload); err != nil {
 			bad = append(bad, sensor.Rejection{Position: i, Raw: payload, Reason: err.Error()})
 			continue

@@ -24,8 +24,9 @@ type Keeper struct {
 
 // LoadResult is a sensor's definition as its workflow needs it.
 type LoadResult struct {
-	Spec     sensor.Spec `json:"spec"`
-	Inactive string      `json:"inactive,omitempty"` // why the sensor should not run; empty: it should
+	Spec        sensor.Spec `json:"spec"`
+	Fingerprint string      `json:"fingerprint"`        // of the spec
+	Inactive    string      `json:"inactive,omitempty"` // why the sensor should not run; empty: it should
 }
 
 // LoadSensor returns the sensor's definition with the worker's defaults applied.
@@ -37,7 +38,8 @@ func (k *Keeper) LoadSensor(ctx context.Context, ref string) (LoadResult, error)
 	if err != nil {
 		return LoadResult{}, err
 	}
-	return LoadResult{Spec: s.Spec(k.Settings), Inactive: inactive(s)}, nil
+	spec := s.Spec(k.Settings)
+	return LoadResult{Spec: spec, Fingerprint: spec.Fingerprint(), Inactive: inactive(s)}, nil
 }
 
 // CursorInput is an operator's edit of a sensor's cursor.

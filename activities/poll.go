@@ -45,7 +45,7 @@ type PollResult struct {
 	BatchID  int64  `json:"batch_id,omitempty"` // 0: nothing came
 	Count    int    `json:"count,omitempty"`    // payloads in it
 	More     bool   `json:"more,omitempty"`     // poll again at once
-	Version  int64  `json:"version,omitempty"`  // of the definition that was polled
+	Spec     string `json:"spec,omitempty"`     // fingerprint of the spec that was polled by
 	Inactive string `json:"inactive,omitempty"` // why the sensor should not run any more; empty: it should
 }
 
@@ -72,7 +72,7 @@ func (p *Poller) poll(ctx context.Context, in PollInput) (PollResult, error) {
 		if err != nil {
 			return PollResult{}, err
 		}
-		res := PollResult{Version: turn.Sensor.Version, Inactive: inactive(turn.Sensor)}
+		res := PollResult{Spec: turn.Sensor.Spec(p.Settings).Fingerprint(), Inactive: inactive(turn.Sensor)}
 		if len(turn.Pending) > 0 {
 			return res.with(turn.Pending), nil
 		}

@@ -31,7 +31,7 @@ func (l *loop) cycle(ctx workflow.Context) error {
 	if polled.Inactive != "" {
 		l.stopping = polled.Inactive
 	}
-	if polled.Version != 0 && polled.Version != l.spec.Version {
+	if polled.Spec != "" && polled.Spec != l.fingerprint {
 		l.reload = true
 	}
 	if polled.BatchID != 0 {

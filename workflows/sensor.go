@@ -43,13 +43,14 @@ func Sensor(ctx workflow.Context, in SensorInput) (SensorResult, error) {
 
 // loop is the state of one run of a sensor's workflow.
 type loop struct {
-	ref     string
-	limit   int
-	attempt int // the engine's, from 1
-	allowed int // attempts that the engine makes, from the retry policy in force
-	spec    sensor.Spec
-	state   State
-	carry   Carry
+	ref         string
+	limit       int
+	attempt     int // the engine's, from 1
+	allowed     int // attempts that the engine makes, from the retry policy in force
+	spec        sensor.Spec
+	fingerprint string // of the spec, as the activities reckon it
+	state       State
+	carry       Carry
 
 	turn      workflow.Mutex // held by a cycle, and by an edit of the cursor
 	polls     int            // of this run
@@ -111,17 +112,17 @@ func (l *loop) load(ctx workflow.Context) error {
 	if err := step(ctx, false, "load the definition", keeper.LoadSensor, &loaded, l.ref); err != nil {
 		return err
 	}
-	l.spec = loaded.Spec
+	l.spec, l.fingerprint = loaded.Spec, loaded.Fingerprint
 	if loaded.Inactive != "" {
 		l.stopping = loaded.Inactive
 	}
 	return nil
 }
 
-// change takes over a changed definition, which takes effect at once.
+// change takes over a changed definition, or changed defaults, which take effect at once.
 func (l *loop) change(ctx workflow.Context) error {
-	known := l.spec.Version
-	if err := l.load(ctx); err != nil || known == l.spec.Version {
+	known := l.fingerprint
+	if err := l.load(ctx); err != nil || known == l.fingerprint {
 		return err
 	}
 	l.renew = l.allowed != l.spec.MaxAttempts

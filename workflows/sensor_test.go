@@ -23,7 +23,7 @@ func TestASensorPollsOnItsGridAndWorksOffWhatComes(t *testing.T) {
 		if n == 3 {
 			return w.brings(8, false)
 		}
-		return activities.PollResult{Version: 1}, nil
+		return activities.PollResult{Spec: w.spec.Fingerprint()}, nil
 	}
 	env := w.env(t)
 	stopAt(env, 90*time.Second)
@@ -175,7 +175,7 @@ func TestASensorStopsItselfWhenItsDefinitionSaysSo(t *testing.T) {
 		if n == 2 {
 			return activities.PollResult{Inactive: "it is disabled"}, nil
 		}
-		return activities.PollResult{Version: 1}, nil
+		return activities.PollResult{Spec: w.spec.Fingerprint()}, nil
 	}
 	env := w.env(t)
 	start(env)
@@ -231,7 +231,7 @@ func TestContinueAsNewIsInvisible(t *testing.T) {
 				return activities.PollResult{Inactive: "done"}, nil
 			}
 			if n%3 == 0 {
-				return activities.PollResult{Version: 1}, nil
+				return activities.PollResult{Spec: w.spec.Fingerprint()}, nil
 			}
 			return w.brings(int64(n), n%5 == 1)
 		}

@@ -45,7 +45,7 @@ func newWorld() *world {
 
 // brings makes the nth poll bring a batch of the same number.
 func (w *world) brings(n int64, more bool) (activities.PollResult, error) {
-	return activities.PollResult{BatchID: n, Count: 1, More: more, Version: w.spec.Version}, nil
+	return activities.PollResult{BatchID: n, Count: 1, More: more, Spec: w.spec.Fingerprint()}, nil
 }
 
 func (w *world) env(t *testing.T) *testsuite.TestWorkflowEnvironment {
@@ -70,7 +70,7 @@ func (w *world) env(t *testing.T) *testsuite.TestWorkflowEnvironment {
 func (w *world) load(context.Context, string) (activities.LoadResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return activities.LoadResult{Spec: w.spec, Inactive: w.inactive}, nil
+	return activities.LoadResult{Spec: w.spec, Fingerprint: w.spec.Fingerprint(), Inactive: w.inactive}, nil
 }
 
 func (w *world) poll(now time.Time, in activities.PollInput) (activities.PollResult, error) {

@@ -75,6 +75,9 @@ func (s *session) store(ctx context.Context) (*store.Store, error) {
 		return nil, explainDatabase(cfg, err)
 	}
 	s.closers = append(s.closers, db.Close)
+	if err := db.Ping(ctx); err != nil {
+		return nil, explainDatabase(cfg, err)
+	}
 	if err := db.CheckSchema(ctx); err != nil {
 		return nil, &schemaError{err}
 	}

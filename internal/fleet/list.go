@@ -28,17 +28,20 @@ type Live struct {
 
 // Running returns the definition versions of the running sensors, by ref.
 func (f *Fleet) Running(ctx context.Context) (map[string]int64, error) {
-	return f.versions(ctx, queryRunning)
+	running, err := f.list(ctx, queryRunning)
+	return versions(running), err
 }
 
-// Failed returns the definition versions at which sensors last failed for good, by ref. Some may run again by now.
+// Failed returns the definition versions of the sensors whose last closed run failed for good, by ref. Some may run
+// again by now.
 func (f *Fleet) Failed(ctx context.Context) (map[string]int64, error) {
-	return f.versions(ctx, queryFailed)
+	failed, err := f.failed(ctx)
+	return versions(failed), err
 }
 
 // Live returns what is known of every sensor that runs or has failed for good, by ref.
 func (f *Fleet) Live(ctx context.Context) (map[string]Live, error) {
-	all, err := f.list(ctx, queryFailed)
+	all, err := f.failed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,21 +55,36 @@ func (f *Fleet) Live(ctx context.Context) (map[string]Live, error) {
 	return all, nil
 }
 
-const (
-	queryRunning = `WorkflowType = 'Sensor' and ExecutionStatus = 'Running'`
-	queryFailed  = `WorkflowType = 'Sensor' and ExecutionStatus = 'Failed' and SensorState = 'failed'`
-)
-
-func (f *Fleet) versions(ctx context.Context, query string) (map[string]int64, error) {
-	all, err := f.list(ctx, query)
+// failed leaves out sensors that were started again after they had failed and have ended in another way since.
+func (f *Fleet) failed(ctx context.Context) (map[string]Live, error) {
+	failed, err := f.list(ctx, queryFailed)
+	if err != nil || len(failed) == 0 {
+		return failed, err
+	}
+	ended, err := f.list(ctx, queryEnded)
 	if err != nil {
 		return nil, err
 	}
-	versions := make(map[string]int64, len(all))
-	for ref, live := range all {
-		versions[ref] = live.Version
+	for ref, last := range ended {
+		if last.Since.After(failed[ref].Since) {
+			delete(failed, ref)
+		}
 	}
-	return versions, nil
+	return failed, nil
+}
+
+const (
+	queryRunning = `WorkflowType = 'Sensor' and ExecutionStatus = 'Running'`
+	queryFailed  = `WorkflowType = 'Sensor' and ExecutionStatus = 'Failed' and SensorState = 'failed'`
+	queryEnded   = `WorkflowType = 'Sensor' and ExecutionStatus in ('Completed', 'Canceled', 'Terminated', 'TimedOut')`
+)
+
+func versions(all map[string]Live) map[string]int64 {
+	byRef := make(map[string]int64, len(all))
+	for ref, live := range all {
+		byRef[ref] = live.Version
+	}
+	return byRef
 }
 
 // list returns the latest execution that matches the query, for each sensor.
@@ -127,9 +145,9 @@ func attribute(fields map[string]*commonpb.Payload, name string, v any) {
 	}
 }
 
-// Counts returns how many sensors there are in each state: running ones by their own state, and those that failed for
-// good.
-func (f *Fleet) Counts(ctx context.Context) (map[string]int64, error) {
+// Counts returns how many of the sensors with these refs are in each state: running ones by their own state, and those
+// that failed for good.
+func (f *Fleet) Counts(ctx context.Context, refs []string) (map[string]int64, error) {
 	all, err := f.Live(ctx)
 	if err != nil {
 		return nil, err
@@ -138,8 +156,10 @@ func (f *Fleet) Counts(ctx context.Context) (map[string]int64, error) {
 	for _, state := range []workflows.State{workflows.StateRunning, workflows.StatePaused, workflows.StateBackingOff, workflows.StateFailed} {
 		counts[string(state)] = 0
 	}
-	for _, live := range all {
-		counts[string(live.State)]++
+	for _, ref := range refs {
+		if live, ok := all[ref]; ok {
+			counts[string(live.State)]++
+		}
 	}
 	return counts, nil
 }

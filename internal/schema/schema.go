@@ -25,6 +25,9 @@ const (
 // so that the worst pattern on the longest payload stays within seconds.
 const maxPattern = 300
 
+// matchBudget bounds the work of one match, in instructions x bytes: about 0.1 s. A text over it does not match.
+const matchBudget = 8 << 20
+
 // maxSchema is the longest schema, in bytes: compiling takes time in proportion to its square.
 const maxSchema = 128 << 10
 
@@ -107,5 +110,17 @@ func compilePattern(pattern string) (jsonschema.Regexp, error) {
 	if len(prog.Inst) > maxPattern {
 		return nil, fmt.Errorf("pattern of %d instructions: at most %d, use smaller repetitions", len(prog.Inst), maxPattern)
 	}
-	return regexp.Compile(pattern)
+	compiled, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	return boundedPattern{Regexp: compiled, most: matchBudget / len(prog.Inst)}, nil
 }
+
+// boundedPattern does not match a text that is too long to be looked at in reasonable time.
+type boundedPattern struct {
+	*regexp.Regexp
+	most int // bytes
+}
+
+func (p boundedPattern) MatchString(s string) bool { return len(s) <= p.most && p.Regexp.MatchString(s) }

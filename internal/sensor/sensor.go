@@ -5,6 +5,9 @@ package sensor
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
 	"time"
 )
 
@@ -66,6 +69,13 @@ type Spec struct {
 	MaxAttempts       int // consecutive failures that make the sensor failed, at least 1
 	RestartBackoff    time.Duration
 	MaxRestartBackoff time.Duration
+}
+
+// Fingerprint changes whenever anything in the spec does, be it by a new definition or by new defaults.
+func (s Spec) Fingerprint() string {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%+v", s)
+	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 // Spec applies the worker's defaults to the definition.

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
@@ -30,6 +32,8 @@ type Service struct {
 	temporal  client.Client
 	fleet     *fleet.Fleet
 	metrics   *ops.Metrics
+	namespace string
+	working   atomic.Bool // takes work from Temporal
 }
 
 // Run runs a worker until ctx ends, and then stops it within the configured time. It waits for servers that are not
@@ -84,13 +88,27 @@ func (s *Service) connect() (err error) {
 	if s.temporal, err = client.NewLazyClient(options); err != nil {
 		return fmt.Errorf("preparing the connection to Temporal: %w", err)
 	}
+	s.namespace = options.Namespace
 	s.fleet, err = fleet.New(fleet.Config{
 		Client: s.temporal, Namespace: options.Namespace, TaskQueue: s.config.Temporal.TaskQueue,
 	})
 	if err != nil {
 		return err
 	}
-	return s.metrics.ObserveSensors(s.fleet.Counts)
+	return s.metrics.ObserveSensors(s.countSensors)
+}
+
+// countSensors counts the sensors that are defined, by state.
+func (s *Service) countSensors(ctx context.Context) (map[string]int64, error) {
+	sensors, err := s.store.Sensors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	refs := make([]string, len(sensors))
+	for i, definition := range sensors {
+		refs[i] = definition.Ref
+	}
+	return s.fleet.Counts(ctx, refs)
 }
 
 // close releases what newService took. The broker's messages are all confirmed by then, or their batches are not done.
@@ -119,6 +137,7 @@ func (s *Service) serveOps() (stop func(), err error) {
 			"database": s.store.CheckSchema,
 			"broker":   s.publisher.Health,
 			"temporal": s.checkTemporal,
+			"worker":   s.checkWorking,
 		},
 		Gatherer: s.metrics.Registry(),
 		Logger:   s.logger.Named("ops"),
@@ -138,9 +157,17 @@ func (s *Service) serveOps() (stop func(), err error) {
 	}, nil
 }
 
+// checkTemporal asks for the namespace: a server that answers without having it is of no use.
 func (s *Service) checkTemporal(ctx context.Context) error {
-	_, err := s.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+	_, err := s.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: s.namespace})
 	return err
+}
+
+func (s *Service) checkWorking(context.Context) error {
+	if !s.working.Load() {
+		return errors.New("it does not take work: it is starting, waits for a server, or is stopping")
+	}
+	return nil
 }
 
 // prepare waits until the servers are there and as the worker needs them.
@@ -196,6 +223,7 @@ func (s *Service) work(ctx context.Context) error {
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("starting the worker: %w", err)
 	}
+	s.working.Store(true)
 	s.logger.Info("working", zap.Strings("roles", s.config.Worker.Roles),
 		zap.String("task_queue", s.config.Temporal.TaskQueue), zap.String("version", Version()))
 	var err error
@@ -205,6 +233,7 @@ func (s *Service) work(ctx context.Context) error {
 	case err = <-fatal:
 		err = fmt.Errorf("the Temporal worker failed: %w", err)
 	}
+	s.working.Store(false)
 	w.Stop()
 	s.logger.Info("stopped")
 	return err

@@ -39,7 +39,7 @@ type Store struct {
 	pool *pgxpool.Pool
 }
 
-// New connects to the database. It does not look at the schema: see CheckSchema.
+// New returns a store that connects when it is first used: see Ping and CheckSchema.
 func New(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.MaxConnections < 0 {
 		return nil, fmt.Errorf("database.max_connections is %d: use at least 1", cfg.MaxConnections)
@@ -55,14 +55,9 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the database: %w", err)
+		return nil, fmt.Errorf("preparing the connections to the database: %w", err)
 	}
-	s := &Store{pool: pool}
-	if err := s.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, err
-	}
-	return s, nil
+	return &Store{pool: pool}, nil
 }
 
 // Close waits for connections in use and closes all.
