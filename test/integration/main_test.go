@@ -18,14 +18,7 @@ func TestMain(m *testing.M) { stack.Main(m) }
 // await waits until a sensor's status is as wanted.
 func await(t *testing.T, s *stack.Stack, ref string, want func(workflows.Status) bool) workflows.Status {
 	t.Helper()
-	var status workflows.Status
-	s.Eventually(func(ctx context.Context) (err error) {
-		if status, err = s.Fleet.Status(ctx, ref); err != nil {
-			return err
-		}
-		return expect(want(status), "status is %+v", status)
-	})
-	return status
+	return s.AwaitStatus(ref, want)
 }
 
 // awaitEvents waits until a sensor has so many events, or more.

@@ -161,9 +161,5 @@ func connect(t *testing.T, s *stack.Stack) *pgx.Conn {
 // stopped stops a sensor and waits until it has finished what it had in hand.
 func stopped(t *testing.T, s *stack.Stack, ref string) {
 	t.Helper()
-	require.NoError(t, s.Store.SetStopped(t.Context(), ref, true))
-	require.NoError(t, s.Fleet.Stop(t.Context(), ref, "the test is over"))
-	ctx, cancel := context.WithTimeout(t.Context(), stack.Timeout)
-	defer cancel()
-	require.NoError(t, s.Fleet.Wait(ctx, ref))
+	s.StopSensor(ref, "the test is over")
 }

@@ -5,6 +5,7 @@ package stack
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -28,6 +29,7 @@ import (
 	"github.com/attune-automation/sensors/internal/store"
 	"github.com/attune-automation/sensors/internal/testenv"
 	"github.com/attune-automation/sensors/packs"
+	"github.com/attune-automation/sensors/workflows"
 )
 
 // Timeout bounds every wait of a test.
@@ -210,6 +212,32 @@ func (s *Stack) Eventually(f func(ctx context.Context) error) {
 			require.NoError(s.t, err, "still so after %s", Timeout)
 		}
 	}
+}
+
+// AwaitStatus waits until a sensor's status is as wanted, and returns it.
+func (s *Stack) AwaitStatus(ref string, want func(workflows.Status) bool) workflows.Status {
+	s.t.Helper()
+	var status workflows.Status
+	s.Eventually(func(ctx context.Context) (err error) {
+		if status, err = s.Fleet.Status(ctx, ref); err != nil {
+			return err
+		}
+		if !want(status) {
+			return fmt.Errorf("status is %+v", status)
+		}
+		return nil
+	})
+	return status
+}
+
+// StopSensor stops a sensor as an operator does, and waits until it has finished what it had in hand.
+func (s *Stack) StopSensor(ref, reason string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), Timeout)
+	defer cancel()
+	require.NoError(s.t, s.Store.SetStopped(ctx, ref, true))
+	require.NoError(s.t, s.Fleet.Stop(ctx, ref, reason))
+	require.NoError(s.t, s.Fleet.Wait(ctx, ref))
 }
 
 // lines sends a logger's lines to the test's log, until the test is over.
