@@ -88,7 +88,7 @@ func anonymize(value any) {
 			switch key {
 			case "identity":
 				v[key] = "worker"
-			case "namespace", "workflowNamespace":
+			case "namespace", "parentWorkflowNamespace":
 				v[key] = "test"
 			case "requestId", "taskId", "workerVersion", "meteringMetadata", "prevAutoResetPoints", "header", "userMetadata":
 				delete(v, key)
