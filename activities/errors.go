@@ -16,6 +16,8 @@ const (
 	TypeSensorError = "SensorError"
 	// TypeRefused is an order that cannot be carried out however often it is tried.
 	TypeRefused = "Refused"
+	// TypeBatchInHand refuses an edit of the cursor until the sensor's unfinished batches are worked off.
+	TypeBatchInHand = "BatchInHand"
 )
 
 // maxMessage bounds what a failure adds to a workflow's history.
@@ -33,6 +35,9 @@ func translate(err error) error {
 			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{string(fault.Kind)}})
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.Is(err, sensor.ErrBatchInHand):
+		return temporal.NewApplicationErrorWithOptions(clip(err.Error()), TypeBatchInHand,
+			temporal.ApplicationErrorOptions{NonRetryable: true})
 	case errors.Is(err, sensor.ErrNotFound), errors.Is(err, sensor.ErrDisabled), errors.Is(err, sensor.ErrRejectedPayload):
 		return temporal.NewApplicationErrorWithOptions(clip(err.Error()), TypeRefused,
 			temporal.ApplicationErrorOptions{NonRetryable: true})

@@ -21,6 +21,8 @@ type EventStore interface {
 	CommitEvents(ctx context.Context, b sensor.Batch, events []sensor.NewEvent, rejected []sensor.Rejection) ([]sensor.Event, error)
 	// EventsOfBatch returns the batch's event rows in order.
 	EventsOfBatch(ctx context.Context, batchID int64) ([]sensor.Event, error)
+	// FirstRejection returns why the batch's first refused payload was refused.
+	FirstRejection(ctx context.Context, batchID int64) (reason string, err error)
 }
 
 // EventPublisher publishes EventCreated; nil means that the broker has confirmed every one.
@@ -79,11 +81,10 @@ func (g *Generator) generate(ctx context.Context, id int64) (GenerateResult, err
 	}
 	g.Metrics.Events(batch.TriggerRef, len(events))
 	g.Metrics.Rejected(batch.TriggerRef, batch.Count-len(events))
-	res := result(batch, events)
-	if len(bad) > 0 {
-		res.FirstReason = bad[0].Reason
+	if err := publish(ctx, events, g.Publisher.PublishEvents); err != nil {
+		return GenerateResult{}, err
 	}
-	return res, publish(ctx, events, g.Publisher.PublishEvents)
+	return g.result(ctx, batch, events)
 }
 
 // repeat publishes again what an earlier attempt wrote. Beyond generated, that attempt's messages are confirmed.
@@ -93,17 +94,22 @@ func (g *Generator) repeat(ctx context.Context, batch sensor.Batch) (GenerateRes
 		return GenerateResult{}, err
 	}
 	if batch.Status == sensor.BatchGenerated {
-		err = publish(ctx, events, g.Publisher.PublishEvents)
+		if err := publish(ctx, events, g.Publisher.PublishEvents); err != nil {
+			return GenerateResult{}, err
+		}
 	}
-	return result(batch, events), err
+	return g.result(ctx, batch, events)
 }
 
-func result(batch sensor.Batch, events []sensor.Event) GenerateResult {
-	res := GenerateResult{Events: len(events), Rejected: batch.Count - len(events)}
+func (g *Generator) result(ctx context.Context, batch sensor.Batch, events []sensor.Event) (res GenerateResult, err error) {
+	res.Events, res.Rejected = len(events), batch.Count-len(events)
 	if len(events) > 0 {
 		res.FirstEventID = events[0].ID
 	}
-	return res
+	if res.Rejected > 0 {
+		res.FirstReason, err = g.Store.FirstRejection(ctx, batch.ID)
+	}
+	return res, err
 }
 
 // check sorts the payloads into those that can become events and those that can't.

@@ -12,11 +12,15 @@ import (
 // MatchStore is what MatchRules needs of the store.
 type MatchStore interface {
 	RulesetStore
+	// BatchHeader returns a batch without its payloads.
+	BatchHeader(ctx context.Context, id int64) (sensor.Batch, error)
 	// EventsOfBatch returns the batch's event rows in order.
 	EventsOfBatch(ctx context.Context, batchID int64) ([]sensor.Event, error)
 	// CommitEnforcements writes the batch's enforcements and the ruleset they come from; a batch that has been matched
 	// already is left as it is. It returns the batch's enforcement rows in order.
 	CommitEnforcements(ctx context.Context, batchID, ruleset int64, matches []sensor.Match) ([]sensor.Enforcement, error)
+	// EnforcementsOfBatch returns the batch's enforcement rows in order.
+	EnforcementsOfBatch(ctx context.Context, batchID int64) ([]sensor.Enforcement, error)
 	// FinishBatch records that every message of the batch is confirmed.
 	FinishBatch(ctx context.Context, id int64) error
 }
@@ -58,29 +62,46 @@ func (m *Matcher) MatchRules(ctx context.Context, in BatchInput) (MatchResult, e
 }
 
 func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
-	events, err := m.store.EventsOfBatch(ctx, batchID)
+	batch, err := m.store.BatchHeader(ctx, batchID)
 	if err != nil {
 		return 0, err
 	}
-	if len(events) == 0 { // every payload was refused
-		return 0, m.store.FinishBatch(ctx, batchID)
+	var enforcements []sensor.Enforcement
+	switch batch.Status {
+	case sensor.BatchDone:
+		enforcements, err = m.store.EnforcementsOfBatch(ctx, batchID)
+		return len(enforcements), err
+	case sensor.BatchMatched:
+		enforcements, err = m.store.EnforcementsOfBatch(ctx, batchID)
+	default:
+		enforcements, err = m.write(ctx, batch)
 	}
-	trigger := events[0].TriggerRef
-	rules, err := m.rules.get(ctx, trigger)
 	if err != nil {
 		return 0, err
 	}
-	matches, err := rules.match(ctx, events)
-	if err != nil {
-		return 0, err
-	}
-	enforcements, err := m.store.CommitEnforcements(ctx, batchID, rules.version, matches)
-	if err != nil {
-		return 0, err
-	}
-	m.metrics.Enforcements(trigger, len(enforcements))
 	if err := publish(ctx, enforcements, m.publisher.PublishEnforcements); err != nil {
 		return 0, err
 	}
 	return len(enforcements), m.store.FinishBatch(ctx, batchID)
+}
+
+// write evaluates the rules on the batch's events and writes an enforcement for each match.
+func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enforcement, error) {
+	events, err := m.store.EventsOfBatch(ctx, batch.ID)
+	if err != nil || len(events) == 0 { // none when every payload was refused
+		return nil, err
+	}
+	rules, err := m.rules.get(ctx, batch.TriggerRef)
+	if err != nil {
+		return nil, err
+	}
+	matches, err := rules.match(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	enforcements, err := m.store.CommitEnforcements(ctx, batch.ID, rules.version, matches)
+	if err == nil {
+		m.metrics.Enforcements(batch.TriggerRef, len(enforcements))
+	}
+	return enforcements, err
 }

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"errors"
+
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -90,7 +92,8 @@ func (l *loop) pollOnce(ctx workflow.Context) (PollReport, error) {
 	return l.last, nil
 }
 
-// setCursor takes the turn, so that no poll is going on, finishes what is in hand, and edits the cursor.
+// setCursor takes the turn, so that no poll is going on, finishes what is in hand, and edits the cursor. A poll that this
+// workflow has given up on may store a batch in between; then it begins again.
 func (l *loop) setCursor(ctx workflow.Context, edit CursorEdit) error {
 	if err := l.turn.Lock(ctx); err != nil {
 		return err
@@ -99,9 +102,15 @@ func (l *loop) setCursor(ctx workflow.Context, edit CursorEdit) error {
 	if l.closing {
 		return l.closed()
 	}
-	if err := l.drain(ctx); err != nil {
-		return err
+	for {
+		if err := l.drain(ctx); err != nil {
+			return err
+		}
+		err := step(ctx, false, "set the cursor", keeper.SetCursor, nil,
+			activities.CursorInput{SensorRef: l.ref, Cursor: edit.Cursor})
+		var app *temporal.ApplicationError
+		if !errors.As(err, &app) || app.Type() != activities.TypeBatchInHand {
+			return err
+		}
 	}
-	return step(ctx, false, "set the cursor", keeper.SetCursor, nil,
-		activities.CursorInput{SensorRef: l.ref, Cursor: edit.Cursor})
 }

@@ -37,7 +37,7 @@ func forEver() *temporal.RetryPolicy {
 		InitialInterval:        time.Second,
 		BackoffCoefficient:     2,
 		MaximumInterval:        30 * time.Second,
-		NonRetryableErrorTypes: []string{activities.TypeSensorError, activities.TypeRefused},
+		NonRetryableErrorTypes: []string{activities.TypeSensorError, activities.TypeRefused, activities.TypeBatchInHand},
 	}
 }
 

@@ -19,8 +19,8 @@ func newStopSensor(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "stop-sensor REF",
 		Short: "Stop a sensor and keep it stopped until it is started again",
-		Long: `Stop a sensor and keep it stopped until it is started again. It finishes what it has in hand: a poll that is going
-on, and the events and enforcements of what that brings.`,
+		Long: `Stop a sensor and keep it stopped until it is started again. What it has stored becomes events and enforcements
+first; a poll that is going on is cancelled, and what that would have brought comes with the next start.`,
 		Example: `  starter stop-sensor examples.git_commits
   starter stop-sensor examples.git_commits --no-wait`,
 		Args:              cobra.ExactArgs(1),

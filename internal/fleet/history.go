@@ -11,6 +11,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/workflows"
 )
 
@@ -28,6 +29,9 @@ type Run struct {
 
 // History returns the last runs of a sensor, newest first, at most limit.
 func (f *Fleet) History(ctx context.Context, ref string, limit int) ([]Run, error) {
+	if err := sensor.CheckRef(ref); err != nil { // it goes into a query
+		return nil, err
+	}
 	page, err := f.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: f.namespace, PageSize: int32(limit), Query: fmt.Sprintf("WorkflowId = '%s'", workflows.SensorID(ref)),
 	})

@@ -56,8 +56,8 @@ func (l *loader) defineSensors() {
 			Ref: ref, PackRef: l.pack.Ref,
 			Label: s.text("label", ref), Description: s.text("description", ""), Enabled: s.enabled(),
 			TriggerRef:         l.checkTrigger(s),
-			PollInterval:       s.duration("poll_interval"),
-			Timeout:            s.duration("timeout"),
+			PollInterval:       s.duration("poll_interval", maxInterval),
+			Timeout:            s.duration("timeout", maxTimeout),
 			MaxRestartAttempts: s.count("max_restart_attempts"),
 			RestartOnError:     s.flag("restart_on_error"),
 		}

@@ -120,8 +120,15 @@ func (s section) count(key string) int {
 	return 0
 }
 
-// duration returns a duration of whole milliseconds; 0 if the key is absent.
-func (s section) duration(key string) time.Duration {
+// The bounds of durations, as those of the settings that they replace.
+const (
+	minDuration = 100 * time.Millisecond
+	maxInterval = 365 * 24 * time.Hour
+	maxTimeout  = 24 * time.Hour
+)
+
+// duration returns a duration of whole milliseconds between minDuration and most; 0 if the key is absent.
+func (s section) duration(key string, most time.Duration) time.Duration {
 	n, ok := s.value(key)
 	if !ok {
 		return 0
@@ -132,8 +139,8 @@ func (s section) duration(key string) time.Duration {
 		s.report(key, "%s has no unit: write a duration such as 30s, 5m or 1h30m", n.Value)
 	case n.Kind != yaml.ScalarNode || err != nil:
 		s.report(key, "got %s: write a duration such as 30s, 5m or 1h30m", describe(n))
-	case d <= 0:
-		s.report(key, "%s is not a time to wait: write a duration such as 30s", n.Value)
+	case d < minDuration || d > most:
+		s.report(key, "%s is out of bounds: write a duration from %s to %.0fh", n.Value, minDuration, most.Hours())
 	case d%time.Millisecond != 0:
 		s.report(key, "%s is finer than a millisecond: write whole milliseconds", n.Value)
 	default:

@@ -123,4 +123,6 @@ type boundedPattern struct {
 	most int // bytes
 }
 
-func (p boundedPattern) MatchString(s string) bool { return len(s) <= p.most && p.Regexp.MatchString(s) }
+func (p boundedPattern) MatchString(s string) bool {
+	return len(s) <= p.most && p.Regexp.MatchString(s)
+}

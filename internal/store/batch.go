@@ -25,6 +25,16 @@ func (s *Store) Batch(ctx context.Context, id int64) (sensor.Batch, error) {
 	return b, nil
 }
 
+// BatchHeader returns a batch without its payloads.
+func (s *Store) BatchHeader(ctx context.Context, id int64) (sensor.Batch, error) {
+	b, err := one[sensor.Batch](ctx, s.pool,
+		`select `+batchColumns+`, null::bytea[] as payloads from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return sensor.Batch{}, fmt.Errorf("loading batch %d: %w", id, err)
+	}
+	return b, nil
+}
+
 // FinishBatch records that the broker has confirmed every message of a batch, and drops its payloads, which are rows by
 // now. The batch must be matched, or generated without an event to match. A done batch stays as it is.
 func (s *Store) FinishBatch(ctx context.Context, id int64) error {
@@ -74,13 +84,14 @@ func (s *Store) StoreSystemEvent(ctx context.Context, e sensor.SystemEvent) (bat
 	return id, nil
 }
 
-// OrphanSystemBatches returns the oldest unfinished batches of system events that were stored longer ago than
-// olderThan: whoever stored them has given up on them. At most limit are returned.
+// OrphanSystemBatches returns unfinished batches of system events that were stored longer ago than olderThan: whoever
+// stored them has given up on them. At most limit are returned, any of them, so that some that can never be finished do
+// not keep the others waiting.
 func (s *Store) OrphanSystemBatches(ctx context.Context, olderThan time.Duration, limit int) ([]int64, error) {
 	rows, err := s.pool.Query(ctx, `
 		select id from attune.poll_batch
 		where sensor_ref is null and status <> 'done' and created < now() - @age::interval
-		order by id limit @limit`, pgx.NamedArgs{"age": olderThan, "limit": limit})
+		order by random() limit @limit`, pgx.NamedArgs{"age": olderThan, "limit": limit})
 	if err != nil {
 		return nil, fmt.Errorf("looking for orphaned system events: %w", err)
 	}
@@ -92,12 +103,12 @@ func (s *Store) OrphanSystemBatches(ctx context.Context, olderThan time.Duration
 }
 
 // UnfinishedSensors returns the refs of sensors that have batches unfinished for longer than olderThan, whether the
-// sensors are still there or not. At most limit are returned.
+// sensors are still there or not. At most limit are returned, any of them.
 func (s *Store) UnfinishedSensors(ctx context.Context, olderThan time.Duration, limit int) ([]string, error) {
 	rows, err := s.pool.Query(ctx, `
-		select distinct sensor_ref from attune.poll_batch
+		select sensor_ref from attune.poll_batch
 		where sensor_ref is not null and status <> 'done' and created < now() - @age::interval
-		order by sensor_ref limit @limit`, pgx.NamedArgs{"age": olderThan, "limit": limit})
+		group by sensor_ref order by random() limit @limit`, pgx.NamedArgs{"age": olderThan, "limit": limit})
 	if err != nil {
 		return nil, fmt.Errorf("looking for sensors with unfinished batches: %w", err)
 	}

@@ -45,3 +45,14 @@ func (s *Store) Rejected(ctx context.Context, f RejectedFilter) ([]RejectedEvent
 	}
 	return rejected, nil
 }
+
+// FirstRejection returns why the first refused payload of a batch was refused, or nothing if none was.
+func (s *Store) FirstRejection(ctx context.Context, batchID int64) (reason string, err error) {
+	err = s.pool.QueryRow(ctx, `
+		select coalesce((select reason from attune.rejected_event where batch = @batch order by position limit 1), '')`,
+		pgx.NamedArgs{"batch": batchID}).Scan(&reason)
+	if err != nil {
+		return "", fmt.Errorf("reading why payloads of batch %d were refused: %w", batchID, err)
+	}
+	return reason, nil
+}

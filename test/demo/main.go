@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -72,10 +73,14 @@ func apply(ctx context.Context, site string) error {
 	if err != nil {
 		return err
 	}
+	value, err := json.Marshal(folder) // values are YAML, of which JSON is a part
+	if err != nil {
+		return err
+	}
 	for _, args := range [][]string{
 		{"migrate"},
 		{"apply", "packs/examples",
-			"--set", "examples.git_commits.repository=" + folder,
+			"--set", "examples.git_commits.repository=" + string(value),
 			"--set", "examples.http_probe.url=" + site},
 	} {
 		fmt.Printf("$ starter %s\n", strings.Join(args, " "))
