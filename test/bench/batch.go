@@ -96,7 +96,7 @@ func benchBatch(t *trial) {
 		for i, rate := range rates[ref] {
 			ratios = append(ratios, rate/rates["floor"][i])
 		}
-		t.report(name+"_ratio", median(ratios), "of the bare loop")
+		t.report(name+"_ratio", median(ratios), "ratio")
 	}
 }
 

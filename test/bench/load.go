@@ -24,7 +24,7 @@ func (t *trial) load(s *system, databases []int) load {
 
 // reportLoad reports CPU time by the minute, of which a core has 60 s.
 func (t *trial) reportLoad(before, after load, window time.Duration) {
-	cpu := func(name string, seconds float64) { t.report(name, seconds/window.Minutes(), "CPU s/min") }
+	cpu := func(name string, seconds float64) { t.report(name, seconds/window.Minutes(), "CPU-s/min") }
 	cpu("worker_cpu", after.worker.cpu-before.worker.cpu)
 	cpu("sensors_cpu", after.worker.children-before.worker.children)
 	cpu("temporal_cpu", after.temporal.cpu-before.temporal.cpu)

@@ -2,8 +2,9 @@
 //
 //	go run ./test/bench [NAME...]
 //
-// It runs from the checkout's root, all benchmarks unless some are named, and adds the figures to .dev/bench.json. Each
-// benchmark has a database, an exchange, a Temporal server and a worker process of its own.
+// It runs in the checkout's root and uses the programs in bin/ and the servers that the environment or .dev/env name: `make
+// bench` and `make bench/NAME` see to both. All benchmarks run unless some are named; their figures are added to
+// .dev/bench.json. Each has a database, an exchange, a Temporal server and a worker process of its own.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 )
 
 // timeout bounds one benchmark.
-const timeout = 5 * time.Minute
+const timeout = 6 * time.Minute
 
 type benchmark struct {
 	name string

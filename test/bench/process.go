@@ -67,7 +67,7 @@ func (t *trial) eventually(f func(ctx context.Context) error) {
 			return
 		}
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(250 * time.Millisecond):
 		case <-t.ctx.Done():
 			require.NoError(t, err, "until the benchmark's time was over")
 		}
@@ -79,6 +79,6 @@ func (t *trial) sleep(d time.Duration) {
 	select {
 	case <-time.After(d):
 	case <-t.ctx.Done():
-		require.NoError(t, context.Cause(t.ctx))
+		require.NoError(t, t.ctx.Err())
 	}
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,11 +27,6 @@ func (t *trial) newSystem(settings map[string]string) *system {
 	all := map[string]string{"DATABASE__URL": url}
 	maps.Copy(all, settings)
 	s.Stack = stack.New(t, all)
-
-	program := filepath.Join(t.TempDir(), "worker")
-	build := exec.CommandContext(t.ctx, "go", "build", "-o", program, "./worker")
-	build.Stderr = os.Stderr
-	require.NoError(t, build.Run())
-	s.worker = t.start(os.Stderr, s.Env, program)
+	s.worker = t.start(os.Stderr, s.Env, "bin/worker")
 	return s
 }
