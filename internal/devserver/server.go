@@ -72,7 +72,7 @@ func newServer(s settings) (temporal.Server, error) {
 		cfg.Services[string(service)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: s.ip}}
 		hosts[service] = static.SingleLocalHost(s.address(port))
 	}
-	dynamicConfig, err := parseDynamicConfig(developmentConfig)
+	dynamic, err := dynamicConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func newServer(s settings) (temporal.Server, error) {
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithStaticHosts(hosts),
-		temporal.WithDynamicConfigClient(dynamicConfig),
+		temporal.WithDynamicConfigClient(dynamic),
 		temporal.WithLogger(log.NewZapLogger(log.BuildZapLogger(log.Config{Stdout: true, Level: "warn"}))),
 	)
 	if err != nil {
