@@ -7,12 +7,13 @@ fail() {
 	exit 1
 }
 
-# identity prints what tells a process from a later one with the same pid: its start time and the boot.
+# identity prints what tells a process from a later one with the same pid: its start time and the boot. A
+# zombie has ended, unless some of its threads are still there and keep its ports.
 identity() {
 	local fields
 	fields=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
 	read -ra fields <<<"${fields##*) }"
-	[[ ${fields[0]} != Z ]] && echo "$1 ${fields[19]} $(</proc/sys/kernel/random/boot_id)"
+	[[ ${fields[0]} != Z || ${fields[17]} -gt 1 ]] && echo "$1 ${fields[19]} $(</proc/sys/kernel/random/boot_id)"
 }
 
 # running says whether the process that start recorded under NAME still runs.
