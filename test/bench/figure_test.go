@@ -41,6 +41,15 @@ func TestDues(t *testing.T) {
 	require.Equal(t, []time.Time{at.Add(30 * time.Second)}, dues(history))
 }
 
+func TestLag(t *testing.T) {
+	t.Parallel()
+	due := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	polls := []time.Time{due.Add(-30 * time.Second), due.Add(200 * time.Millisecond), due.Add(30 * time.Second)}
+	require.Equal(t, 200*time.Millisecond, lag(due, polls, due.Add(time.Minute)))
+	require.Zero(t, lag(due.Add(201*time.Millisecond), []time.Time{due.Add(200 * time.Millisecond)}, due), "the clock of files is coarse")
+	require.Equal(t, 9*time.Second, lag(due, polls[:1], due.Add(9*time.Second)), "not yet")
+}
+
 func TestUnknownBenchmark(t *testing.T) {
 	t.Parallel()
 	_, err := choose([]string{"batch", "speed"})
