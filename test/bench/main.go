@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -51,12 +52,13 @@ func run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	var failures []error
 	for _, b := range selected {
 		if err := runTrial(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", b.name, err)
+			failures = append(failures, fmt.Errorf("%s: %w", b.name, err))
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 func choose(names []string) ([]benchmark, error) {
