@@ -171,6 +171,8 @@ create table attune.poll_batch (
     done        timestamptz,
     unique (sensor_ref, seq)
 );
+-- What lives for a second is not worth compressing.
+alter table attune.poll_batch alter column payloads set storage external;
 create index poll_batch_unfinished on attune.poll_batch (sensor_ref, seq) where status <> 'done';
 comment on table attune.poll_batch is 'What one poll brought back, stored before anything else happens to it.';
 comment on column attune.poll_batch.id is 'Internal key.';

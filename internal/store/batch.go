@@ -39,6 +39,10 @@ func (s *Store) BatchHeader(ctx context.Context, id int64) (sensor.Batch, error)
 // now. The batch must be matched, or generated without an event to match. A done batch stays as it is.
 func (s *Store) FinishBatch(ctx context.Context, id int64) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		// If a crash of the server loses this commit, the batch is only published and finished once more.
+		if _, err := tx.Exec(ctx, `set local synchronous_commit = off`); err != nil {
+			return err
+		}
 		status, err := lockBatch(ctx, tx, id)
 		if err != nil || status == sensor.BatchDone {
 			return err
