@@ -1,0 +1,131 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// fakeFleet notes what it is told, in order.
+type fakeFleet struct {
+	running, failed map[string]int64
+	broken          string // starting this one fails
+	done            []string
+}
+
+func (f *fakeFleet) Running(context.Context) (map[string]int64, error) { return f.running, nil }
+func (f *fakeFleet) Failed(context.Context) (map[string]int64, error)  { return f.failed, nil }
+
+func (f *fakeFleet) Start(_ context.Context, spec sensor.Spec) (bool, error) {
+	if spec.Ref == f.broken {
+		return false, errors.New("no")
+	}
+	return f.note("start " + spec.Ref)
+}
+
+func (f *fakeFleet) Stop(_ context.Context, ref, reason string) error {
+	_, err := f.note("stop " + ref + ": " + reason)
+	return err
+}
+
+func (f *fakeFleet) Reload(_ context.Context, ref string) error {
+	_, err := f.note("reload " + ref)
+	return err
+}
+
+func (f *fakeFleet) ResumeEmit(context.Context, int64) error {
+	_, err := f.note("resume")
+	return err
+}
+
+func (f *fakeFleet) note(what string) (bool, error) {
+	f.done = append(f.done, what)
+	return true, nil
+}
+
+type fakeStore struct {
+	sensors    []sensor.Sensor
+	unfinished []string
+	orphans    []int64
+}
+
+func (s fakeStore) Sensors(context.Context) ([]sensor.Sensor, error) { return s.sensors, nil }
+
+func (s fakeStore) OrphanSystemBatches(context.Context, time.Duration, int) ([]int64, error) {
+	return s.orphans, nil
+}
+
+func (s fakeStore) UnfinishedSensors(context.Context, time.Duration, int) ([]string, error) {
+	return s.unfinished, nil
+}
+
+func TestReconcile(t *testing.T) {
+	t.Parallel()
+	active := func(ref string, version int64) sensor.Sensor {
+		return sensor.Sensor{Ref: ref, Enabled: true, Version: version}
+	}
+	for name, c := range map[string]struct {
+		store fakeStore
+		fleet fakeFleet
+		limit int
+		want  []string
+		check func(t *testing.T, r Report)
+	}{
+		"starts what is missing up to the limit": {
+			store: fakeStore{sensors: []sensor.Sensor{active("p.a", 1), active("p.b", 1), active("p.c", 1)}},
+			fleet: fakeFleet{running: map[string]int64{"p.a": 1}}, limit: 2,
+			want: []string{"start p.b"},
+			check: func(t *testing.T, r Report) {
+				require.Equal(t, Report{Enabled: 3, Running: 2, Started: 1, Waiting: 1}, r)
+			},
+		},
+		"stops what is disabled, stopped or gone, which makes place": {
+			store: fakeStore{sensors: []sensor.Sensor{{Ref: "p.a"}, {Ref: "p.b", Enabled: true, Stopped: true}, active("p.d", 1)}},
+			fleet: fakeFleet{running: map[string]int64{"p.a": 1, "p.b": 1, "p.c": 1}}, limit: 1,
+			want: []string{"start p.d", "stop p.a: it or its trigger is disabled", "stop p.b: an operator stopped it",
+				"stop p.c: its definition was removed"},
+		},
+		"tells of changed definitions": {
+			store: fakeStore{sensors: []sensor.Sensor{active("p.a", 2), active("p.b", 1)}},
+			fleet: fakeFleet{running: map[string]int64{"p.a": 1, "p.b": 1}}, limit: 9,
+			want: []string{"reload p.a"},
+		},
+		"leaves alone what failed for good, until its definition changes": {
+			store: fakeStore{sensors: []sensor.Sensor{active("p.a", 1), active("p.b", 2)}},
+			fleet: fakeFleet{failed: map[string]int64{"p.a": 1, "p.b": 1}}, limit: 9,
+			want:  []string{"start p.b"},
+			check: func(t *testing.T, r Report) { require.Equal(t, 1, r.Failed) },
+		},
+		"one that cannot be started does not hold up the others": {
+			store: fakeStore{sensors: []sensor.Sensor{active("p.a", 1), active("p.b", 1)}},
+			fleet: fakeFleet{broken: "p.a"}, limit: 9,
+			want:  []string{"start p.b"},
+			check: func(t *testing.T, r Report) { require.Equal(t, []string{"starting p.a: no"}, r.Errors) },
+		},
+		"finishes what nobody else will": {
+			store: fakeStore{sensors: []sensor.Sensor{{Ref: "p.off"}}, orphans: []int64{7}, unfinished: []string{"p.off", "p.gone"}},
+			fleet: fakeFleet{}, limit: 0,
+			want:  []string{"resume", "start p.gone", "start p.off"},
+			check: func(t *testing.T, r Report) { require.Equal(t, 3, r.Resumed) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := Reconciler{Store: c.store, Fleet: &c.fleet, Limit: c.limit, Logger: zap.NewNop()}
+			report, err := r.Reconcile(t.Context())
+			require.NoError(t, err)
+			slices.Sort(c.fleet.done) // each step goes through a map
+			require.Equal(t, c.want, c.fleet.done)
+			if c.check != nil {
+				c.check(t, report)
+			}
+		})
+	}
+}
