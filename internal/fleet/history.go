@@ -58,6 +58,12 @@ func (f *Fleet) run(ctx context.Context, e *workflowpb.WorkflowExecutionInfo) (R
 	}
 	if e.CloseTime != nil {
 		run.Closed = e.CloseTime.AsTime()
+	} else { // the list knows the length of closed histories only
+		described, err := f.client.DescribeWorkflowExecution(ctx, e.Execution.WorkflowId, e.Execution.RunId)
+		if err != nil {
+			return run, err
+		}
+		run.Events = described.WorkflowExecutionInfo.HistoryLength
 	}
 	first, err := f.firstEvent(ctx, e)
 	if err != nil {
