@@ -105,6 +105,9 @@ func (r *Reconciler) stopInactive(ctx context.Context, report *Report, sensors [
 		reasons[s.Ref] = inactive(s)
 	}
 	for ref := range running {
+		if ctx.Err() != nil {
+			return
+		}
 		if reasons[ref] == "" {
 			continue
 		}
@@ -129,6 +132,9 @@ func (r *Reconciler) reloadChanged(ctx context.Context, report *Report, sensors 
 
 func (r *Reconciler) startMissing(ctx context.Context, report *Report, sensors []sensor.Sensor, running, failed map[string]int64) {
 	for _, s := range sensors {
+		if ctx.Err() != nil {
+			return
+		}
 		if !s.Active() {
 			continue
 		}
@@ -172,6 +178,9 @@ func (r *Reconciler) drainInactive(ctx context.Context, report *Report, sensors 
 		known[s.Ref] = s
 	}
 	for _, ref := range refs {
+		if ctx.Err() != nil {
+			return
+		}
 		s, ok := known[ref]
 		if _, runs := running[ref]; runs || s.Active() {
 			continue
