@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/attune-automation/sensors/internal/schema"
@@ -131,17 +134,38 @@ func (g *Generator) check(ctx context.Context, batch sensor.Batch) ([]sensor.New
 			return compiled.Check("payload", payload)
 		}
 	}
+	reasons, err := checkAll(ctx, batch.Payloads, accept)
+	if err != nil {
+		return nil, nil, err
+	}
 	good := make([]sensor.NewEvent, 0, len(batch.Payloads))
 	var bad []sensor.Rejection
 	for i, payload := range batch.Payloads {
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
-		}
-		if err := accept(payload); err != nil {
-			bad = append(bad, sensor.Rejection{Position: i, Raw: payload, Reason: err.Error()})
+		if reasons[i] != nil {
+			bad = append(bad, sensor.Rejection{Position: i, Raw: payload, Reason: reasons[i].Error()})
 			continue
 		}
 		good = append(good, sensor.NewEvent{Position: i, Payload: payload})
 	}
 	return good, bad, nil
+}
+
+// checkAll checks the payloads on all cores, and returns for each why it is not acceptable, or nil.
+func checkAll(ctx context.Context, payloads [][]byte, accept func([]byte) error) ([]error, error) {
+	reasons := make([]error, len(payloads))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(payloads)) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(payloads) {
+					return
+				}
+				reasons[i] = accept(payloads[i])
+			}
+		})
+	}
+	wg.Wait()
+	return reasons, ctx.Err()
 }
