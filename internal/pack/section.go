@@ -73,16 +73,6 @@ func (s section) required(key, remedy string) string {
 	return s.text(key, "")
 }
 
-// oneOf is text for a key with few values, the first of which is the fallback.
-func (s section) oneOf(key string, values ...string) string {
-	got := s.text(key, values[0])
-	if !slices.Contains(values, got) {
-		s.report(key, "got %q: %s", got, didYouMean(got, values))
-		return values[0]
-	}
-	return got
-}
-
 // flag returns a boolean; nil if the key is absent.
 func (s section) flag(key string) *bool {
 	n, ok := s.value(key)
