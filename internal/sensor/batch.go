@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
@@ -51,13 +52,45 @@ type Turn struct {
 type PollRequest struct {
 	Sensor  Sensor
 	Cursor  json.RawMessage // nil: from the beginning
-	Timeout time.Duration   // longest duration of the poll, defaults applied
+	Timeout time.Duration   // longest duration of the poll, defaults applied; 0: none, the sensor is a stream
+
+	// Take stores a part of what the poll brings, which is then kept whatever becomes of the rest of the poll. It is
+	// called for the parts in order, one at a time. Its error ends the poll and is the poll's error.
+	Take func(ctx context.Context, part Part) error
 }
 
-// Poll is what a sensor's code brought back.
+// Part is what a poll brought up to a checkpoint, or up to its successful end.
+type Part struct {
+	Items  []Item
+	Cursor json.RawMessage // nil: it stays as it is
+}
+
+// Item is one event as a sensor's code yielded it.
+type Item struct {
+	Payload    []byte    // as the code wrote it
+	Key        string    // suppresses later events of the sensor with the same key; empty: none
+	TriggerRef string    // one of the sensor's triggers; empty: the first of them
+	OccurredAt time.Time // when it happened, as the code says; zero: it does not
+}
+
+// Poll is how a poll ended; what it brought went through PollRequest.Take.
 type Poll struct {
+	More      bool          // the code has more to bring: poll again at once
+	NextAfter time.Duration // when the code wants the next poll, from now; 0: at the sensor's interval
+	Skip      string        // why it brought nothing, as the code says
+	Usage     Usage
+	Sandbox   string // what contained the code: bwrap or none; empty: it was no process
+	Warm      bool   // the code ran in a process of an earlier poll
+
 	Payloads [][]byte
 	Cursor   json.RawMessage // nil: the code did not set it
+}
+
+// Usage is what a poll took.
+type Usage struct {
+	Wall   time.Duration
+	CPU    time.Duration // of all of its processes
+	Memory int64         // most bytes in memory that were seen
 }
 
 // SystemEvent is an event that no sensor saw.

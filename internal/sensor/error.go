@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Sentinels that callers tell apart with errors.Is.
@@ -30,6 +31,8 @@ const (
 	FaultExit      FaultKind = "exit"      // the process ended without saying that it is done
 	FaultOutput    FaultKind = "output"    // what the code wrote breaks the protocol or a limit
 	FaultStart     FaultKind = "start"     // the process could not be started
+	FaultConfig    FaultKind = "config"    // the sensor's config names a secret or a setting that is not there
+	FaultLimit     FaultKind = "limit"     // the code took more memory, time of the processor or processes than it may
 )
 
 // Fault is a failure of the sensor itself, not of what it runs on: it counts against the sensor.
@@ -52,3 +55,12 @@ func (f *Fault) Error() string {
 	}
 	return b.String()
 }
+
+// NotReady says that a sensor's code was not run, and that nobody failed: what it needs is not there yet.
+type NotReady struct {
+	Reason     string        // such as: installing the dependencies of pack github
+	RetryAfter time.Duration // when to look again
+}
+
+// Error returns the reason.
+func (n *NotReady) Error() string { return n.Reason }

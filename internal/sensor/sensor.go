@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,8 +33,9 @@ type Sensor struct {
 	Runtime     string
 	Entrypoint  string // slash-separated path below the pack's folder
 	TriggerRef  string
-	Enabled     bool // of the sensor and of its trigger
-	Stopped     bool // by an operator
+	TriggerRefs []string // all triggers that its events may be of; the first is TriggerRef
+	Enabled     bool     // of the sensor and of its trigger
+	Stopped     bool     // by an operator
 	ParamSchema json.RawMessage
 	Config      json.RawMessage
 	Version     int64 // grows with every change of the definition or of the pack's code
@@ -43,7 +45,54 @@ type Sensor struct {
 	Timeout            time.Duration
 	MaxRestartAttempts int
 	RestartOnError     *bool
+	DedupeTTL          time.Duration // how long an event's key suppresses others
+
+	Mode    Mode
+	Queue   string      // of its polls; empty: that of its runtime, see PollQueue
+	Sandbox SandboxMode // empty: auto
+	Network string      // NetworkNone, or empty: that of the worker
+	Warm    *bool       // whether its process stays up between polls; nil: it does
+	Limits  Limits
 }
+
+// Mode says how a sensor's code works.
+type Mode string
+
+// The modes of a sensor.
+const (
+	ModePoll   Mode = "poll"   // it is run again and again, and ends each time; the empty Mode means the same
+	ModeStream Mode = "stream" // it is run once and goes on for ever
+)
+
+// SandboxMode is how a sensor wants its code to be contained.
+type SandboxMode string
+
+// The sandboxes that a sensor, or a worker's configuration, can ask for.
+const (
+	SandboxAuto  SandboxMode = "auto"  // the best that works
+	SandboxBwrap SandboxMode = "bwrap" // bubblewrap, or not at all
+	SandboxNone  SandboxMode = "none"  // limits and a clean end only
+)
+
+// NetworkNone keeps a sensor's code off the network.
+const NetworkNone = "none"
+
+// Limits bound what the processes of a sensor take. Zero values mean the worker's default.
+type Limits struct {
+	CPU       time.Duration `json:"cpu,omitempty"`        // time of the processor in one poll; not of a stream
+	Memory    int64         `json:"memory,omitempty"`     // bytes, of all processes together
+	OpenFiles int           `json:"open_files,omitempty"` // of one process
+	Processes int           `json:"processes,omitempty"`  // at one time
+	Output    int64         `json:"output,omitempty"`     // bytes of log in one poll; what is beyond is dropped, which the log says
+}
+
+// PollQueue names the queue of the sensor's polls: its own, or that of its runtime.
+func (s Sensor) PollQueue() string {
+	return cmp.Or(s.Queue, strings.TrimPrefix(s.Runtime, "core."))
+}
+
+// Streams says whether the sensor's code is run once and goes on for ever.
+func (s Sensor) Streams() bool { return s.Mode == ModeStream }
 
 // Active says whether the sensor is meant to run.
 func (s Sensor) Active() bool { return s.Enabled && !s.Stopped }
@@ -56,6 +105,7 @@ type Settings struct {
 	RestartOnError     bool
 	RestartBackoff     time.Duration // before the second attempt; doubles with each further one
 	MaxRestartBackoff  time.Duration
+	DedupeTTL          time.Duration
 }
 
 // Spec is what the workflow of a sensor needs to know of it, defaults applied.
@@ -64,9 +114,11 @@ type Spec struct {
 	Runtime           string
 	TriggerRef        string
 	Version           int64
+	Stream            bool   // its code goes on for ever
+	Queue             string // of its polls, see Sensor.PollQueue
 	PollInterval      time.Duration
-	Timeout           time.Duration
-	MaxAttempts       int // consecutive failures that make the sensor failed, at least 1
+	Timeout           time.Duration // of a poll; 0: it is a stream
+	MaxAttempts       int           // consecutive failures that make the sensor failed, at least 1
 	RestartBackoff    time.Duration
 	MaxRestartBackoff time.Duration
 }
@@ -88,13 +140,19 @@ func (s Sensor) Spec(defaults Settings) Spec {
 	if !restart {
 		attempts = 1
 	}
+	timeout := cmp.Or(s.Timeout, defaults.Timeout)
+	if s.Streams() {
+		timeout = 0
+	}
 	return Spec{
+		Stream:            s.Streams(),
+		Queue:             s.PollQueue(),
 		Ref:               s.Ref,
 		Runtime:           s.Runtime,
 		TriggerRef:        s.TriggerRef,
 		Version:           s.Version,
 		PollInterval:      cmp.Or(s.PollInterval, defaults.PollInterval),
-		Timeout:           cmp.Or(s.Timeout, defaults.Timeout),
+		Timeout:           timeout,
 		MaxAttempts:       attempts,
 		RestartBackoff:    defaults.RestartBackoff,
 		MaxRestartBackoff: defaults.MaxRestartBackoff,
