@@ -68,6 +68,7 @@ create table attune.sensor (
     runtime_ref          text        not null,
     trigger              bigint      not null references attune.trigger (id),
     trigger_ref          text        not null,
+    other_trigger_refs   text[]      not null default '{}' check (trigger_ref <> all (other_trigger_refs)),
     enabled              boolean     not null default true,
     param_schema         jsonb,
     config               jsonb       not null default '{}',
@@ -75,6 +76,13 @@ create table attune.sensor (
     timeout              interval    check (timeout > interval '0'),
     max_restart_attempts integer     check (max_restart_attempts > 0),
     restart_on_error     boolean,
+    dedupe_ttl           interval    check (dedupe_ttl > interval '0'),
+    mode                 text        not null default 'poll' check (mode in ('poll', 'stream')),
+    queue                text        check (queue <> ''),
+    sandbox              text        check (sandbox in ('auto', 'bwrap', 'none')),
+    network              text        check (network in ('none')),
+    warm                 boolean,
+    limits               jsonb       not null default '{}' check (jsonb_typeof(limits) = 'object'),
     version              bigint      not null default 1,
     created              timestamptz not null default now(),
     updated              timestamptz not null default now()
@@ -89,8 +97,9 @@ comment on column attune.sensor.label is 'Name for people.';
 comment on column attune.sensor.description is 'What it watches.';
 comment on column attune.sensor.entrypoint is 'File that the runtime runs, relative to the pack''s folder.';
 comment on column attune.sensor.runtime_ref is 'What runs it: core.python3, core.nodejs, core.exec.';
-comment on column attune.sensor.trigger is 'The trigger that its events are of.';
+comment on column attune.sensor.trigger is 'The trigger that its events are of, unless they say otherwise.';
 comment on column attune.sensor.trigger_ref is 'Ref of that trigger.';
+comment on column attune.sensor.other_trigger_refs is 'Refs of further triggers that single events may be of, as the sensor''s code says.';
 comment on column attune.sensor.enabled is 'What the pack''s file says; an operator''s stop is in sensor_state.stopped.';
 comment on column attune.sensor.param_schema is 'JSON Schema of config; null: any.';
 comment on column attune.sensor.config is 'Parameters of the sensor''s code. Secrets are references, never values.';
@@ -98,6 +107,13 @@ comment on column attune.sensor.poll_interval is 'Time between polls; null: the 
 comment on column attune.sensor.timeout is 'Longest duration of a poll; null: the worker''s default.';
 comment on column attune.sensor.max_restart_attempts is 'Consecutive failures after which it is failed; null: the worker''s default.';
 comment on column attune.sensor.restart_on_error is 'False: the first failure is final; null: the worker''s default.';
+comment on column attune.sensor.dedupe_ttl is 'How long the key of an event suppresses others with the same key; null: the worker''s default.';
+comment on column attune.sensor.mode is 'poll: its code is run again and again, and ends each time; stream: it is run once and goes on for ever.';
+comment on column attune.sensor.queue is 'Which workers poll it: those that listen on this queue; null: on the queue of its runtime.';
+comment on column attune.sensor.sandbox is 'What its code is contained by; null: auto, the best that works.';
+comment on column attune.sensor.network is 'none: its code has no network; null: that of the worker.';
+comment on column attune.sensor.warm is 'False: a process of its own for each poll; null: the process stays up between polls where the runtime can.';
+comment on column attune.sensor.limits is 'What its processes may take: cpu (nanoseconds), memory and output (bytes), open_files, processes; what is absent: the worker''s default.';
 comment on column attune.sensor.version is 'Grows with every change of the definition or of the pack''s code.';
 comment on column attune.sensor.created is 'When the sensor was first applied.';
 comment on column attune.sensor.updated is 'When an apply last changed the sensor.';

@@ -29,8 +29,8 @@ func (w *packWriter) deleteTriggers(ctx context.Context) error {
 		return nil
 	}
 	rows, err := w.tx.Query(ctx, `
-		select format('trigger %s is still used by sensor %s', trigger_ref, ref)
-		from attune.sensor where trigger_ref = any(@refs)
+		select format('trigger %s is still used by sensor %s', used, ref)
+		from attune.sensor, unnest(trigger_ref || other_trigger_refs) as used where used = any(@refs)
 		union all
 		select format('trigger %s is still used by rule %s', trigger_ref, ref)
 		from attune.rule where trigger_ref = any(@refs)

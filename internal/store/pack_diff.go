@@ -102,23 +102,31 @@ func triggerPart(t sensor.Trigger) part {
 // sensorPart makes the pack's code a part of every sensor that runs some of it.
 func sensorPart(digest string) func(s sensor.Sensor) part {
 	return func(s sensor.Sensor) part {
-		code, restart, attempts := "", "", ""
+		code := ""
 		if s.Entrypoint != "" {
 			code = abbreviate(digest)
 		}
-		if s.RestartOnError != nil {
-			restart = strconv.FormatBool(*s.RestartOnError)
+		triggers := s.TriggerRefs
+		if len(triggers) == 0 {
+			triggers = []string{s.TriggerRef}
 		}
-		if s.MaxRestartAttempts != 0 {
-			attempts = strconv.Itoa(s.MaxRestartAttempts)
-		}
-		return part{s.Ref, []field{
+		return part{s.Ref, append([]field{
 			{"label", s.Label}, {"description", s.Description}, {"runtime", s.Runtime}, {"entrypoint", s.Entrypoint},
-			{"trigger", s.TriggerRef}, {"enabled", strconv.FormatBool(s.Enabled)},
+			{"trigger", strings.Join(triggers, ", ")}, {"enabled", strconv.FormatBool(s.Enabled)},
+			{"mode", string(cmp.Or(s.Mode, sensor.ModePoll))},
 			{"poll_interval", duration(s.PollInterval)}, {"timeout", duration(s.Timeout)},
-			{"max_restart_attempts", attempts}, {"restart_on_error", restart},
+			{"max_restart_attempts", number(s.MaxRestartAttempts)}, {"restart_on_error", boolean(s.RestartOnError)},
+			{"dedupe_ttl", duration(s.DedupeTTL)}, {"queue", s.Queue}, {"sandbox", string(s.Sandbox)},
+			{"network", s.Network}, {"warm", boolean(s.Warm)},
 			{"param_schema", canonical(s.ParamSchema)}, {"config", canonical(s.Config)}, {"code", code},
-		}}
+		}, limitFields(s.Limits)...)}
+	}
+}
+
+func limitFields(l sensor.Limits) []field {
+	return []field{
+		{"limits.cpu", duration(l.CPU)}, {"limits.memory", size(l.Memory)}, {"limits.open_files", number(l.OpenFiles)},
+		{"limits.processes", number(l.Processes)}, {"limits.output", size(l.Output)},
 	}
 }
 
@@ -135,6 +143,36 @@ func duration(d time.Duration) string {
 		return ""
 	}
 	return d.String()
+}
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func boolean(b *bool) string {
+	if b == nil {
+		return ""
+	}
+	return strconv.FormatBool(*b)
+}
+
+// size writes bytes in the largest unit that leaves no rest, as people write them in a sensor's file.
+func size(bytes int64) string {
+	if bytes == 0 {
+		return ""
+	}
+	for _, unit := range []struct {
+		name  string
+		bytes int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if bytes%unit.bytes == 0 {
+			return strconv.FormatInt(bytes/unit.bytes, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(bytes, 10)
 }
 
 // abbreviate keeps as much of a digest as people need to tell two apart.

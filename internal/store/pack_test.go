@@ -31,7 +31,11 @@ func weather() sensor.Pack {
 			Ref: "weather.roof", Label: "Roof", Description: "On the roof.", Runtime: sensor.RuntimePython,
 			Entrypoint: "code/station.py", TriggerRef: "weather.reading", Enabled: true,
 			ParamSchema: json.RawMessage(`{"required":["url"]}`), Config: json.RawMessage(`{"url":"http://roof","n":15,"a":[1,2.50]}`),
+			TriggerRefs:  []string{"weather.reading", "weather.storm"},
 			PollInterval: time.Minute, Timeout: 1500 * time.Millisecond, MaxRestartAttempts: 5, RestartOnError: &no,
+			DedupeTTL: 36 * time.Hour, Mode: sensor.ModeStream, Queue: "roof", Sandbox: sensor.SandboxBwrap,
+			Network: sensor.NetworkNone, Warm: &no,
+			Limits: sensor.Limits{CPU: 90 * time.Second, Memory: 512 << 20, OpenFiles: 64, Processes: 8, Output: 1000},
 		}, {
 			Ref: "weather.radar", Label: "Radar", Runtime: "core.timer", TriggerRef: "weather.storm", Enabled: true,
 			Config: json.RawMessage(`{}`),
@@ -107,6 +111,9 @@ func TestApplyPackCreates(t *testing.T) {
 	radar, err := b.Sensor(b.ctx, "weather.radar")
 	require.NoError(t, err)
 	require.Zero(t, radar.PollInterval)
+	require.Equal(t, []string{"weather.storm"}, radar.TriggerRefs)
+	require.Equal(t, sensor.ModePoll, radar.Mode)
+	require.Zero(t, radar.Limits)
 	require.Nil(t, radar.RestartOnError)
 	require.Nil(t, radar.ParamSchema)
 
@@ -144,6 +151,7 @@ func TestApplyPackUpdates(t *testing.T) {
 	changed.Triggers[0].OutSchema = nil
 	roof, yes := &changed.Sensors[0], true
 	roof.Config, roof.PollInterval, roof.RestartOnError = json.RawMessage(`{"url":"http://roof?a&b"}`), 0, &yes
+	roof.TriggerRefs, roof.Limits, roof.Queue = nil, sensor.Limits{Memory: 1 << 30}, ""
 	changed.Rules[1].Enabled = false
 	require.Equal(t, []sensor.Change{
 		{Kind: "pack", Ref: "weather", Action: sensor.ActionUpdate, Fields: []sensor.FieldChange{
@@ -153,9 +161,16 @@ func TestApplyPackUpdates(t *testing.T) {
 			{Field: "out_schema", Old: `{"type":"object"}`, New: ""},
 		}},
 		{Kind: "sensor", Ref: "weather.roof", Action: sensor.ActionUpdate, Fields: []sensor.FieldChange{
+			{Field: "trigger", Old: "weather.reading, weather.storm", New: "weather.reading"},
 			{Field: "poll_interval", Old: "1m0s", New: ""},
 			{Field: "restart_on_error", Old: "false", New: "true"},
+			{Field: "queue", Old: "roof", New: ""},
 			{Field: "config", Old: `{"a":[1,2.5],"n":15,"url":"http://roof"}`, New: `{"url":"http://roof?a&b"}`},
+			{Field: "limits.cpu", Old: "1m30s", New: ""},
+			{Field: "limits.memory", Old: "512MiB", New: "1GiB"},
+			{Field: "limits.open_files", Old: "64", New: ""},
+			{Field: "limits.processes", Old: "8", New: ""},
+			{Field: "limits.output", Old: "1000", New: ""},
 		}},
 		{Kind: "rule", Ref: "weather.heat", Action: sensor.ActionUpdate, Fields: []sensor.FieldChange{
 			{Field: "enabled", Old: "true", New: "false"},
@@ -249,8 +264,8 @@ func TestApplyPackKeepsTriggersInUse(t *testing.T) {
 	user := sensor.Pack{
 		Ref: "garden", Label: "Garden", Digest: weather().Digest, Archive: weather().Archive,
 		Sensors: []sensor.Sensor{{
-			Ref: "garden.pond", Label: "Pond", Runtime: sensor.RuntimeExec, Entrypoint: "x", TriggerRef: "weather.reading",
-			Config: json.RawMessage(`{}`),
+			Ref: "garden.pond", Label: "Pond", Runtime: sensor.RuntimeExec, Entrypoint: "x", TriggerRef: "shop.order",
+			TriggerRefs: []string{"shop.order", "weather.reading"}, Config: json.RawMessage(`{}`),
 		}},
 		Rules: []sensor.Rule{{
 			Ref: "garden.water", Label: "Water", TriggerRef: "weather.reading", Condition: "all",
@@ -308,6 +323,15 @@ func TestApplyPackThatFailsLeavesNothing(t *testing.T) {
 	_, err := b.ApplyPack(b.ctx, broken, store.ApplyOptions{})
 	require.EqualError(t, err, `applying pack "weather": rule "weather.heat": trigger "weather.gone" does not exist: apply the pack that defines it first`)
 	require.Equal(t, before, b.rows(t))
+}
+
+func TestApplyPackNeedsEveryTriggerOfASensor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	lost := weather()
+	lost.Sensors[0].TriggerRefs = []string{"weather.reading", "weather.storm", "weather.gone"}
+	_, err := b.ApplyPack(b.ctx, lost, store.ApplyOptions{})
+	require.EqualError(t, err, `applying pack "weather": sensor "weather.roof": trigger "weather.gone" does not exist: apply the pack that defines it first`)
 }
 
 func TestManyAtOnceApplyPacks(t *testing.T) {

@@ -41,7 +41,7 @@ func (w *packWriter) writePack(ctx context.Context) error {
 	}
 	if _, err := w.tx.Exec(ctx, `
 		delete from attune.pack_archive a
-		where a.created < now() - interval '1 day' and not exists (select from attune.pack p where p.digest = a.digest)`,
+		where a.created < now() - interval '1 hour' and not exists (select from attune.pack p where p.digest = a.digest)`,
 	); err != nil {
 		return err
 	}
@@ -107,9 +107,13 @@ func (w *packWriter) refs(kind string, deleted bool) []string {
 // written says what it means that an insert of a part that names a trigger found none.
 func written(rows int64, trigger string, err error) error {
 	if err == nil && rows == 0 {
-		return fmt.Errorf("trigger %q does not exist: apply the pack that defines it first", trigger)
+		return errNoTrigger(trigger)
 	}
 	return err
+}
+
+func errNoTrigger(ref string) error {
+	return fmt.Errorf("trigger %q does not exist: apply the pack that defines it first", ref)
 }
 
 // nullable turns absent JSON into SQL's null, which JSON's own null is not.

@@ -103,7 +103,7 @@ func TestSensors(t *testing.T) {
 	require.Len(t, sensors, 2)
 	require.Equal(t, sensor.Sensor{
 		ID: sensors[0].ID, Ref: "shop.a", PackRef: "shop", PackDigest: digest, Label: "A", Runtime: sensor.RuntimeExec,
-		TriggerRef: triggerRef, Enabled: true, Stopped: true, Config: json.RawMessage(`{}`), Version: 1,
+		TriggerRef: triggerRef, TriggerRefs: []string{triggerRef}, Mode: sensor.ModePoll, Enabled: true, Stopped: true, Config: json.RawMessage(`{}`), Version: 1,
 	}, sensors[0])
 	turn, err := b.Turn(b.ctx, sensorRef)
 	require.NoError(t, err)

@@ -12,10 +12,11 @@ import (
 // sensorColumns are the fields of a sensor.Sensor, from sensorTables.
 const sensorColumns = `
 	s.id, s.ref, p.ref as pack_ref, p.digest as pack_digest, s.label, s.description, s.runtime_ref as runtime,
-	s.entrypoint, s.trigger_ref, s.enabled and t.enabled as enabled, coalesce(st.stopped, false) as stopped,
+	s.entrypoint, s.trigger_ref, s.trigger_ref || s.other_trigger_refs as trigger_refs, s.enabled and t.enabled as enabled, coalesce(st.stopped, false) as stopped,
 	s.param_schema, s.config, s.version, coalesce(s.poll_interval, '0') as poll_interval,
 	coalesce(s.timeout, '0') as timeout, coalesce(s.max_restart_attempts, 0) as max_restart_attempts,
-	s.restart_on_error`
+	s.restart_on_error, coalesce(s.dedupe_ttl, '0') as dedupe_ttl, s.mode, coalesce(s.queue, '') as queue,
+	coalesce(s.sandbox, '') as sandbox, coalesce(s.network, '') as network, s.warm, s.limits`
 
 const sensorTables = `
 	attune.sensor s

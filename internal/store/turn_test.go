@@ -24,7 +24,8 @@ func TestTurn(t *testing.T) {
 	require.Equal(t, sensor.Turn{
 		Sensor: sensor.Sensor{
 			Ref: sensorRef, PackRef: "shop", PackDigest: digest, Label: "Orders", Description: "Watches orders.",
-			Runtime: sensor.RuntimePython, Entrypoint: "sensors/orders.py", TriggerRef: triggerRef, Enabled: true,
+			Runtime: sensor.RuntimePython, Entrypoint: "sensors/orders.py", TriggerRef: triggerRef,
+			TriggerRefs: []string{triggerRef}, Enabled: true, Mode: sensor.ModePoll,
 			Config: json.RawMessage(`{"url": "http://shop"}`), Version: 1,
 			PollInterval: 24*time.Hour + 90*time.Second, Timeout: 1500 * time.Millisecond, MaxRestartAttempts: 5,
 			RestartOnError: &no,
