@@ -40,13 +40,22 @@ type PollInput struct {
 	DrainOnly bool   `json:"drain_only,omitempty"` // only look for unfinished batches, run no code
 }
 
-// PollResult is the batch to work on next, if there is one.
+// PollResult is the batch to work on next, if there is one, and how the poll went.
 type PollResult struct {
-	BatchID  int64  `json:"batch_id,omitempty"` // 0: nothing came
-	Count    int    `json:"count,omitempty"`    // payloads in it
-	More     bool   `json:"more,omitempty"`     // poll again at once
-	Spec     string `json:"spec,omitempty"`     // fingerprint of the spec that was polled by
-	Inactive string `json:"inactive,omitempty"` // why the sensor should not run any more; empty: it should
+	BatchID    int64         `json:"batch_id,omitempty"`   // 0: nothing came
+	Count      int           `json:"count,omitempty"`      // payloads in it; 0 with a BatchID: it only moves the cursor
+	More       bool          `json:"more,omitempty"`       // there are further batches: ask again at once
+	Spec       string        `json:"spec,omitempty"`       // fingerprint of the spec that was polled by
+	Inactive   string        `json:"inactive,omitempty"`   // why the sensor should not run any more; empty: it should
+	Again      bool          `json:"again,omitempty"`      // the code has more to bring: poll again at once
+	NextAfter  time.Duration `json:"next_after,omitempty"` // when to poll next, from now; 0: at the interval
+	Skip       string        `json:"skip,omitempty"`       // why the code brought nothing, as it says
+	Suppressed int           `json:"suppressed,omitempty"` // payloads that were dropped because their key was there already
+	Waiting    string        `json:"waiting,omitempty"`    // what the code waits for, and so was not run; look again after NextAfter
+	Host       string        `json:"host,omitempty"`       // of the worker that ran the code
+	Sandbox    string        `json:"sandbox,omitempty"`    // what contained the code: bwrap or none
+	Warm       bool          `json:"warm,omitempty"`       // the code ran in a process of an earlier poll
+	Memory     int64         `json:"memory,omitempty"`     // most bytes that the code took
 }
 
 // Poll returns the oldest unfinished batch of the sensor. If there is none, it runs the sensor's code from its cursor
