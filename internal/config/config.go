@@ -18,12 +18,14 @@ const (
 
 // Config is the result of Load: every key has a value that passed its checks.
 type Config struct {
+	File         string // absolute path of the file that was read; empty: there was none
 	Database     Database
 	MessageQueue MessageQueue
 	Temporal     Temporal
 	Sensor       Sensor
 	Worker       Worker
 	Runtime      Runtime
+	Secret       Secret
 	Ops          Ops
 	Log          Log
 }
@@ -64,21 +66,40 @@ type Sensor struct {
 	RestartBackoff       time.Duration // before the second attempt; doubles with each further one
 	MaxRestartBackoff    time.Duration
 	ManagerInterval      time.Duration // between two comparisons of definitions with what runs
+	DedupeTTL            time.Duration // how long an event's key suppresses others
 }
 
 // Worker says what one worker process does.
 type Worker struct {
 	Roles              []string
+	Queues             []string // whose polls it takes
 	ShutdownTimeout    time.Duration
 	MaxConcurrentPolls int
 	CacheDir           string // unpacked packs
 }
 
-// Runtime says which interpreters run sensor code.
+// Runtime says what runs sensor code, and what contains it.
 type Runtime struct {
 	Python string // a command on Path, or a path
 	Node   string // a command on Path, or a path
 	Path   string // PATH of sensor code
+
+	Sandbox string   // auto, bwrap or none
+	Hide    []string // absolute paths that sensor code must not see, besides those that it never does
+
+	WarmProcesses int // most that stay up between polls
+	WarmIdle      time.Duration
+	WarmPolls     int
+
+	Limits sensor.Limits // of a sensor that has none of its own; 0: none
+
+	InstallTimeout     time.Duration
+	InstallEnvironment []string // names of the worker's variables that installers see
+}
+
+// Secret says where the secrets of sensors come from, besides the environment.
+type Secret struct {
+	Directory string // absolute path; empty: none
 }
 
 // Ops says where health and metrics are served.
@@ -90,6 +111,10 @@ type Ops struct {
 type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // auto, json or console
+
+	SensorDirectory string // what sensors print
+	SensorMaxSize   int64  // bytes in one of their files
+	SensorMaxFiles  int    // of one sensor
 }
 
 // SensorSettings returns what sensors run by when their own file does not say.
@@ -101,5 +126,6 @@ func (c Config) SensorSettings() sensor.Settings {
 		RestartOnError:     c.Sensor.RestartOnError,
 		RestartBackoff:     c.Sensor.RestartBackoff,
 		MaxRestartBackoff:  c.Sensor.MaxRestartBackoff,
+		DedupeTTL:          c.Sensor.DedupeTTL,
 	}
 }

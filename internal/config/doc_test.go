@@ -73,21 +73,20 @@ func TestEveryFieldHasAKey(t *testing.T) {
 		require.False(t, values[k.name], "%s is there twice", k.name)
 		values[k.name] = true
 	}
-	var fields int
-	for _, section := range structFields(c) {
-		fields += len(structFields(section))
-	}
-	require.Len(t, values, fields)
+	const file = 1 // Config.File is not a key
+	require.Len(t, values, countFields(reflect.ValueOf(c))-file)
 }
 
-// structFields returns the values of the exported fields of a struct.
-func structFields(s any) []any {
-	v := reflect.ValueOf(s)
-	var fields []any
+// countFields returns the number of exported fields that are not structs themselves, in v and the structs in it.
+func countFields(v reflect.Value) int {
+	if v.Kind() != reflect.Struct {
+		return 1
+	}
+	var n int
 	for i := range v.NumField() {
 		if v.Type().Field(i).IsExported() {
-			fields = append(fields, v.Field(i).Interface())
+			n += countFields(v.Field(i))
 		}
 	}
-	return fields
+	return n
 }

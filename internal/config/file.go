@@ -30,6 +30,9 @@ func (l *loader) addFile(name, dir string) {
 		l.problem("the configuration file cannot be read: %v", err)
 		return
 	}
+	if l.config.File, err = filepath.Abs(path); err != nil {
+		l.problem("the folder of the configuration file is unknown: %v", err)
+	}
 	root, err := parseYAML(content)
 	if err != nil {
 		l.problem("%s is not a valid configuration file: %v", path, err)

@@ -14,7 +14,7 @@ func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
 		"sensor: {poll_interval: 1.5h}", "sensor.poll_interval: 30s\nlog:\n", "worker: {roles: [activities]}",
 		"a: &a {b: *a}", "? [a]\n: b", "log: {level: !!binary aW5mbw==}", "ops: {address: '[::1]:0'}", "---\n...\n", "\x00",
-		"runtime: {python: |\n  a\n  b\n}",
+		"runtime: {hide: [], memory: 0, cpu: 0}", "secret: {directory: }", "runtime: {python: |\n  a\n  b\n}",
 	} {
 		f.Add(seed)
 	}
@@ -23,7 +23,7 @@ func FuzzFile(f *testing.F) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		c, err := Load(Options{File: path, Environ: testEnviron(needed...)})
 		if err != nil {
-			require.NotContains(t, err.Error(), "secret@")
+			require.NotContains(t, err.Error(), "hunter2@")
 			return
 		}
 		var out strings.Builder

@@ -30,6 +30,7 @@ func Load(o Options) (Config, error) {
 	l.addFile(o.File, ".")
 	l.addTemporalEnviron(environ)
 	l.addEnviron(environ)
+	l.addDerived()
 	l.apply(o.Optional)
 	if err := l.err(); err != nil {
 		return Config{}, err
@@ -70,7 +71,7 @@ func (l *loader) load(p koanf.Provider) {
 func (l *loader) addDefaults(e environ) {
 	defaults := map[string]any{}
 	for _, k := range l.keys {
-		if k.required == "" {
+		if k.required == "" && k.name != logDirectory {
 			defaults[k.name] = setting{Text: k.fallback, Origin: "by default"}
 		}
 	}
@@ -78,6 +79,17 @@ func (l *loader) addDefaults(e environ) {
 	defaults["runtime.path"] = setting{Text: cmp.Or(path, "/usr/local/bin:/usr/bin:/bin"), Origin: "in PATH"}
 	defaults["worker.cache_dir"] = setting{Text: cacheDir(), Origin: "by default"}
 	l.add(defaults)
+}
+
+// logDirectory is the key whose default depends on another key.
+const logDirectory = "log.sensor_directory"
+
+// addDerived sets the log directory below the cache, if nothing else did.
+func (l *loader) addDerived() {
+	cache, ok := l.koanf.Get("worker.cache_dir").(setting)
+	if _, set := l.koanf.Get(logDirectory).(setting); ok && !set {
+		l.add(map[string]any{logDirectory: setting{Text: filepath.Join(cache.Text, "logs"), Origin: "by default"}})
+	}
 }
 
 func cacheDir() string {

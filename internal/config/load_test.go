@@ -14,14 +14,15 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/size"
 )
 
 var update = flag.Bool("update", false, "write the expected results of the tests")
 
 // needed are the keys without a default.
 var needed = []string{
-	"ATTUNE__DATABASE__URL=postgres://attune:secret@localhost/attune",
-	"ATTUNE__MESSAGE_QUEUE__URL=amqp://attune:secret@localhost/",
+	"ATTUNE__DATABASE__URL=postgres://attune:hunter2@localhost/attune",
+	"ATTUNE__MESSAGE_QUEUE__URL=amqp://attune:hunter2@localhost/",
 }
 
 // testEnviron is an environment that does not see the settings of whoever runs the tests.
@@ -54,7 +55,7 @@ func TestProblems(t *testing.T) {
 			_, err = Load(Options{File: file, Environ: testEnviron(strings.Split(strings.TrimSpace(files["environ"]), "\n")...)})
 			require.Error(t, err)
 			got := strings.ReplaceAll(err.Error(), filepath.Dir(file)+"/", "") + "\n"
-			require.NotContains(t, got, "secret")
+			require.NotContains(t, got, "hunter2")
 			require.NotContains(t, got, "sec/ret")
 			require.NotContains(t, got, "sec%ret")
 			if want := &archive.Files[len(archive.Files)-1]; *update {
@@ -92,16 +93,18 @@ log:
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	c, err := Load(Options{File: writeFile(t, "config.yaml", ""), Environ: testEnviron(needed...)})
+	file := writeFile(t, "config.yaml", "")
+	c, err := Load(Options{File: file, Environ: testEnviron(needed...)})
 	require.NoError(t, err)
 	cache := c.Worker.CacheDir
 	require.True(t, filepath.IsAbs(cache))
 	require.Equal(t, "attune-sensors", filepath.Base(cache))
 	c.Temporal.profile = envconfig.ClientConfigProfile{}
 	require.Equal(t, Config{
-		Database: Database{URL: "postgres://attune:secret@localhost/attune", MaxConnections: 20},
+		File:     file,
+		Database: Database{URL: "postgres://attune:hunter2@localhost/attune", MaxConnections: 20},
 		MessageQueue: MessageQueue{
-			URL: "amqp://attune:secret@localhost/", Exchange: "attune.events", DeclareQueues: true,
+			URL: "amqp://attune:hunter2@localhost/", Exchange: "attune.events", DeclareQueues: true,
 			EventsQueue: "attune.events.queue", EnforcementsQueue: "attune.enforcements.queue",
 			ConfirmTimeout: 10 * time.Second, Channels: 4,
 		},
@@ -109,19 +112,26 @@ func TestDefaults(t *testing.T) {
 		Sensor: Sensor{
 			PollInterval: 30 * time.Second, MaxConcurrentSensors: 100, SensorTimeout: 300 * time.Second,
 			RestartOnError: true, MaxRestartAttempts: 3, RestartBackoff: 10 * time.Second,
-			MaxRestartBackoff: 5 * time.Minute, ManagerInterval: 60 * time.Second,
+			MaxRestartBackoff: 5 * time.Minute, ManagerInterval: 60 * time.Second, DedupeTTL: 7 * 24 * time.Hour,
 		},
 		Worker: Worker{
-			Roles: []string{RoleWorkflows, RoleActivities}, ShutdownTimeout: 30 * time.Second,
+			Roles: []string{RoleWorkflows, RoleActivities}, Queues: []string{"python3", "nodejs", "exec"}, ShutdownTimeout: 30 * time.Second,
 			MaxConcurrentPolls: 100, CacheDir: cache,
 		},
-		Runtime: Runtime{Python: "python3", Node: "node", Path: "/opt/bin:/bin"},
-		Ops:     Ops{Address: "127.0.0.1:8080"},
-		Log:     Log{Level: "info", Format: "auto"},
+		Runtime: Runtime{
+			Python: "python3", Node: "node", Path: "/opt/bin:/bin", Sandbox: "auto",
+			WarmProcesses: 100, WarmIdle: 10 * time.Minute, WarmPolls: 1000,
+			Limits:         sensor.Limits{Memory: 512 * size.MiB, OpenFiles: 256, Processes: 64, Output: 8 * size.MiB},
+			InstallTimeout: 10 * time.Minute,
+			InstallEnvironment: []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+				"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "NPM_CONFIG_REGISTRY", "npm_config_registry"},
+		},
+		Ops: Ops{Address: "127.0.0.1:8080"},
+		Log: Log{Level: "info", Format: "auto", SensorDirectory: filepath.Join(cache, "logs"), SensorMaxSize: 10 * size.MiB, SensorMaxFiles: 5},
 	}, c)
 	require.Equal(t, sensor.Settings{
 		PollInterval: 30 * time.Second, Timeout: 300 * time.Second, MaxRestartAttempts: 3, RestartOnError: true,
-		RestartBackoff: 10 * time.Second, MaxRestartBackoff: 5 * time.Minute,
+		RestartBackoff: 10 * time.Second, MaxRestartBackoff: 5 * time.Minute, DedupeTTL: 7 * 24 * time.Hour,
 	}, c.SensorSettings())
 }
 
@@ -191,7 +201,7 @@ func TestMaskURL(t *testing.T) {
 		"amqp://u:1?secret@h/":          hidden,
 		"amqp:u:secret@h":               hidden,
 		"host=h user=u password=secret": hidden,
-		"secret":                        hidden,
+		"hunter2":                        hidden,
 		"":                              hidden,
 		"postgres://u:secret@h/db?Password=secret": "postgres://u:xxxxx@h/db?Password=xxxxx",
 		"postgres://u:secret@h/db#secret":          hidden,

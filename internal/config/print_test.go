@@ -25,10 +25,12 @@ func TestPrint(t *testing.T) {
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	require.Equal(t, string(want), out.String())
-	require.NotContains(t, out.String(), "secret")
+	require.NotContains(t, out.String(), "hunter2")
 
 	again, err := Load(Options{File: golden, Environ: testEnviron(needed...)})
 	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(again.File, "internal/config/"+golden), again.File)
+	c.File, again.File = "", ""
 	require.Equal(t, c, again, "what is printed can be read, except for the secrets")
 }
 

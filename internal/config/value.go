@@ -50,37 +50,6 @@ func (v choiceValue) text() string { return *v.field }
 
 func (v choiceValue) kind() string { return oneOf(v.choices) }
 
-// listValue is some of a few known words, each at most once.
-type listValue struct {
-	field *[]string
-	words []string
-}
-
-func (v listValue) set(text string) error {
-	var list []string
-	for word := range strings.SplitSeq(text, ",") {
-		word = strings.TrimSpace(word)
-		switch {
-		case word == "":
-			continue
-		case !slices.Contains(v.words, word):
-			return fmt.Errorf("has the unknown word %q: use some of %s", word, strings.Join(v.words, ", "))
-		case slices.Contains(list, word):
-			return fmt.Errorf("has %q twice: name it once", word)
-		}
-		list = append(list, word)
-	}
-	if list == nil {
-		return fmt.Errorf("is empty: use some of %s", strings.Join(v.words, ", "))
-	}
-	*v.field = list
-	return nil
-}
-
-func (v listValue) text() string { return strings.Join(*v.field, ",") }
-
-func (v listValue) kind() string { return "list of " + strings.Join(v.words, ", ") }
-
 type boolValue struct{ field *bool }
 
 func (v boolValue) set(text string) error {
@@ -99,17 +68,20 @@ func (v boolValue) kind() string { return "true or false" }
 type intValue struct {
 	field    *int
 	min, max int
+	off      bool // 0 is allowed too
 }
 
 func (v intValue) set(text string) error {
 	n, err := strconv.Atoi(text)
 	switch {
+	case v.off && n == 0 && err == nil:
+		// none
 	case errors.Is(err, strconv.ErrSyntax):
-		return fmt.Errorf("is not a whole number: use %d to %d", v.min, v.max)
+		return fmt.Errorf("is not a whole number: use %s", v.span())
 	case n > v.max: // Atoi returns the nearest number when there are too many digits
-		return fmt.Errorf("is too large: use %d to %d", v.min, v.max)
+		return fmt.Errorf("is too large: use %s", v.span())
 	case n < v.min:
-		return fmt.Errorf("is too small: use %d to %d", v.min, v.max)
+		return fmt.Errorf("is too small: use %s", v.span())
 	}
 	*v.field = n
 	return nil
@@ -117,24 +89,37 @@ func (v intValue) set(text string) error {
 
 func (v intValue) text() string { return strconv.Itoa(*v.field) }
 
-func (v intValue) kind() string { return fmt.Sprintf("number, %d to %d", v.min, v.max) }
+func (v intValue) kind() string { return "number, " + v.span() }
+
+func (v intValue) span() string { return orZero(v.off) + fmt.Sprintf("%d to %d", v.min, v.max) }
+
+// orZero begins a span of values that 0, for none, belongs to as well.
+func orZero(off bool) string {
+	if off {
+		return "0 (none) or "
+	}
+	return ""
+}
 
 type durationValue struct {
 	field    *time.Duration
 	min, max time.Duration
+	off      bool // 0 is allowed too
 }
 
 func (v durationValue) set(text string) error {
 	d, err := time.ParseDuration(text)
 	switch {
+	case v.off && d == 0 && err == nil:
+		// none
 	case err != nil && isNumber(text):
 		return fmt.Errorf("has no unit: write %ss if seconds are meant", text)
 	case err != nil:
 		return errors.New("is not a duration: write one such as 500ms, 30s, 5m or 1h30m")
 	case d > v.max:
-		return fmt.Errorf("is too long: use %s to %s", short(v.min), short(v.max))
+		return fmt.Errorf("is too long: use %s", v.span())
 	case d < v.min:
-		return fmt.Errorf("is too short: use %s to %s", short(v.min), short(v.max))
+		return fmt.Errorf("is too short: use %s", v.span())
 	}
 	*v.field = d
 	return nil
@@ -147,8 +132,10 @@ func isNumber(text string) bool {
 
 func (v durationValue) text() string { return short(*v.field) }
 
-func (v durationValue) kind() string {
-	return fmt.Sprintf("duration, %s to %s", short(v.min), short(v.max))
+func (v durationValue) kind() string { return "duration, " + v.span() }
+
+func (v durationValue) span() string {
+	return orZero(v.off) + fmt.Sprintf("%s to %s", short(v.min), short(v.max))
 }
 
 // short writes 5m0s as 5m and 1h0m0s as 1h.
