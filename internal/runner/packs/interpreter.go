@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -127,8 +128,8 @@ func (i *interpreter) parse(out string) (answer, bool) {
 	a := answer{file: lines[0], version: lines[1], identity: lines[2]}
 	for _, folder := range filepath.SplitList(lines[3]) {
 		// Who sees the root sees everything: that is no folder of the interpreter.
-		if filepath.IsAbs(folder) && filepath.Clean(folder) != "/" {
-			a.folders = append(a.folders, filepath.Clean(folder))
+		if folder = filepath.Clean(folder); filepath.IsAbs(folder) && folder != "/" && !slices.Contains(a.folders, folder) {
+			a.folders = append(a.folders, folder)
 		}
 	}
 	return a, true

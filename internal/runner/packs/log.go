@@ -25,11 +25,14 @@ func readEnd(f *os.File) (string, error) {
 	return string(content), err
 }
 
+// noise is what npm says of itself at the end.
+var noise = regexp.MustCompile(`^npm .*Log files were not written`)
+
 // lastLines returns the last lines that say something.
 func lastLines(log string) string {
 	var lines []string
 	for line := range strings.Lines(strings.ToValidUTF8(log, "?")) {
-		if line = strings.TrimRight(line, " \t\r\n"); line != "" {
+		if line = strings.TrimRight(line, " \t\r\n"); line != "" && !noise.MatchString(line) {
 			lines = append(lines, line)
 		}
 	}

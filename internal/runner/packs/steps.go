@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // installPython makes a virtual environment with what requirements.txt names. Isolated mode keeps the pack's own files,
@@ -86,7 +87,7 @@ func (i *installer) run(ctx context.Context, p *plan, folder, program string, ar
 	if readErr != nil || log == "" {
 		return errors.Join(err, readErr)
 	}
-	return fmt.Errorf("%w: %s", err, lastLines(log))
+	return fmt.Errorf("%w: %s", err, lastLines(strings.ReplaceAll(log, filepath.Join(folder, "src")+"/", "")))
 }
 
 // visible returns the folders of the interpreter and of the installer, which may be a link from PATH into its own.
