@@ -6,7 +6,9 @@ install_packages() {
 	postgres_external || [[ -n $(postgres_bin) ]] || missing+=(postgresql)
 	rabbitmq_external || [[ -x $rabbitmq_bin ]] || missing+=(rabbitmq-server)
 	command -v python3 >/dev/null || missing+=(python3)
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 	command -v node >/dev/null || missing+=(nodejs)
+	command -v npm >/dev/null || missing+=(npm)
 	if ((${#missing[@]} == 0)); then
 		return
 	fi
