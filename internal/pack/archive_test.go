@@ -117,6 +117,7 @@ func writeFolder(t *testing.T) string {
 	write(t, dir, "sensors/deeper/no-definition.yml", "a: 1", 0o644)
 	for _, name := range []string{
 		".git/HEAD", ".env", "code/.run.sh.swp", "code/#run.sh#", "code/run.sh~", "code/__pycache__/x.pyc", "code/y.pyc", "x.tmp",
+		"tests/door.json", "tests/pictures/door.jpeg",
 	} {
 		write(t, dir, name, "never part of a pack", 0o644)
 	}

@@ -15,13 +15,8 @@ import (
 
 var (
 	triggerKeys = []string{"ref", "label", "description", "enabled", "param_schema", "out_schema"}
-	sensorKeys  = []string{
-		"ref", "label", "description", "runtime", "entrypoint", "trigger", "enabled", "poll_interval", "timeout",
-		"max_restart_attempts", "restart_on_error", "param_schema", "config",
-	}
-	ruleKeys   = []string{"ref", "label", "description", "trigger", "condition", "conditions", "action", "enabled"}
-	actionKeys = []string{"ref", "params"}
-	runtimes   = []string{sensor.RuntimePython, sensor.RuntimeNode, sensor.RuntimeExec}
+	ruleKeys    = []string{"ref", "label", "description", "trigger", "condition", "conditions", "action", "enabled"}
+	actionKeys  = []string{"ref", "params"}
 )
 
 // defineTriggers takes only other packs' triggers from the known ones: of its own, the folder is the whole truth.
@@ -50,73 +45,12 @@ func (l *loader) defineTriggers(known []sensor.Trigger) {
 	slices.SortFunc(l.pack.Triggers, func(a, b sensor.Trigger) int { return cmp.Compare(a.Ref, b.Ref) })
 }
 
-func (l *loader) defineSensors() {
-	l.define("sensors", sensorKeys, func(s section, ref string) {
-		def := sensor.Sensor{
-			Ref: ref, PackRef: l.pack.Ref,
-			Label: s.text("label", ref), Description: s.text("description", ""), Enabled: s.enabled(),
-			TriggerRef:         l.checkTrigger(s),
-			PollInterval:       s.duration("poll_interval", maxInterval),
-			Timeout:            s.duration("timeout", maxTimeout),
-			MaxRestartAttempts: s.count("max_restart_attempts"),
-			RestartOnError:     s.flag("restart_on_error"),
-		}
-		def.Runtime, def.Entrypoint = l.code(s)
-		l.configure(s, &def)
-		l.pack.Sensors = append(l.pack.Sensors, def)
-	})
-	slices.SortFunc(l.pack.Sensors, func(a, b sensor.Sensor) int { return cmp.Compare(a.Ref, b.Ref) })
-}
-
-// code returns what runs a sensor, and what of the pack's files it runs.
-func (l *loader) code(s section) (runtime, entrypoint string) {
-	runtime = s.required("runtime", didYouMean("", runtimes))
-	if runtime != "" && !slices.Contains(runtimes, runtime) {
-		s.report("runtime", "unknown runtime %q: %s", runtime, didYouMean(runtime, runtimes))
-	}
-	entrypoint = s.required("entrypoint", "write the file that the runtime starts, such as code/watch.py")
-	if entrypoint == "" {
-		return runtime, ""
-	}
-	name, err := l.tree.checkEntrypoint(entrypoint, runtime == sensor.RuntimeExec)
-	if err != nil {
-		s.report("entrypoint", "%v", err)
-	}
-	return runtime, name
-}
-
-// configure reads the sensor's config and checks it against its own schema and the trigger's.
-func (l *loader) configure(s section, def *sensor.Sensor) {
-	own, params := s.schema("param_schema")
-	def.ParamSchema = own
-	def.Config = s.object("config", "{}")
-	if def.Config == nil {
-		return
-	}
-	seen := map[string]bool{}
-	check := func(origin string, params *schema.Schema) {
-		if params == nil {
-			return
-		}
-		err := params.Check("config", def.Config)
-		if err == nil || seen[err.Error()] {
-			return
-		}
-		seen[err.Error()] = true
-		s.violations(origin, err)
-	}
-	check("", params)
-	if t := l.triggers[def.TriggerRef]; t != nil {
-		check("by param_schema of trigger "+def.TriggerRef+": ", t.params)
-	}
-}
-
 func (l *loader) defineRules() {
 	l.define("rules", ruleKeys, func(s section, ref string) {
 		rule := sensor.Rule{
 			Ref: ref, PackRef: l.pack.Ref,
 			Label: s.text("label", ref), Description: s.text("description", ""), Enabled: s.enabled(),
-			TriggerRef: l.checkTrigger(s),
+			TriggerRef: l.trigger(s),
 			Condition:  s.text("condition", string(condition.All)),
 			Conditions: s.list("conditions", "[]"),
 		}

@@ -146,21 +146,28 @@ func (l *loader) packRef() string {
 	return l.pack.Ref
 }
 
-// checkTrigger returns the ref of the trigger that a sensor or a rule names.
-func (l *loader) checkTrigger(s section) string {
+// trigger returns the ref of the one trigger that a definition names.
+func (l *loader) trigger(s section) string {
 	ref := s.required("trigger", "write the ref of a trigger")
-	if _, ok := l.triggers[ref]; ok || ref == "" {
-		return ref
+	if ref != "" {
+		l.checkTrigger(s, []string{"trigger"}, ref)
+	}
+	return ref
+}
+
+// checkTrigger reports at keys, below the section, that there is no such trigger.
+func (l *loader) checkTrigger(s section, keys []string, ref string) {
+	if _, ok := l.triggers[ref]; ok {
+		return
 	}
 	switch err := sensor.CheckRef(ref); {
 	case err != nil:
-		s.report("trigger", "%v", err)
+		s.reportAt(keys, "%v", err)
 	case sensor.PackOf(ref) == l.pack.Ref:
-		s.report("trigger", "unknown trigger %q: define it in triggers/, or %s", ref, didYouMean(ref, l.triggerRefs()))
+		s.reportAt(keys, "unknown trigger %q: define it in triggers/, or %s", ref, didYouMean(ref, l.triggerRefs()))
 	default:
-		s.report("trigger", "unknown trigger %q: apply the pack that defines it first, or %s", ref, didYouMean(ref, l.triggerRefs()))
+		s.reportAt(keys, "unknown trigger %q: apply the pack that defines it first, or %s", ref, didYouMean(ref, l.triggerRefs()))
 	}
-	return ref
 }
 
 func (l *loader) triggerRefs() []string {

@@ -41,11 +41,24 @@ func TestLoad(t *testing.T) {
 			Ref: "good.quiet", PackRef: "good", Label: "good.quiet", Enabled: false,
 		}},
 		Sensors: []sensor.Sensor{{
+			Ref: "good.contained", PackRef: "good", Label: "good.contained", Enabled: true, TriggerRef: "good.quiet",
+			TriggerRefs: []string{"good.quiet", "good.push", "core.sensor_failed"},
+			Runtime:     sensor.RuntimePython, Entrypoint: "code/watch.py", Mode: sensor.ModePoll, DedupeTTL: 24 * time.Hour,
+			Queue: "on-site.2", Sandbox: sensor.SandboxBwrap, Network: sensor.NetworkNone, Warm: &no,
+			Limits:      sensor.Limits{CPU: time.Minute, Memory: 256 << 20, OpenFiles: 64, Processes: 8, Output: 1e6},
+			ParamSchema: []byte(`{"properties":{"token":{"type":"string","pattern":"^[a-f]+$"},"template":{"const":"$${secret:a}"}}}`),
+			Config:      []byte(`{"url":"https://${secret:USER}:${secret:PASSWORD}@localhost","token":"${secret:TOKEN}","template":"$${secret:a}"}`),
+		}, {
 			Ref: "good.defaults", PackRef: "good", Label: "good.defaults", Enabled: true, TriggerRef: "core.sensor_failed",
+			TriggerRefs: []string{"core.sensor_failed"}, Mode: sensor.ModePoll,
+			Runtime: sensor.RuntimeNode, Entrypoint: "code/watch.js", Config: []byte(`{}`),
+		}, {
+			Ref: "good.stream", PackRef: "good", Label: "good.stream", Enabled: true, TriggerRef: "good.quiet",
+			TriggerRefs: []string{"good.quiet"}, Mode: sensor.ModeStream, Sandbox: sensor.SandboxNone,
 			Runtime: sensor.RuntimeNode, Entrypoint: "code/watch.js", Config: []byte(`{}`),
 		}, {
 			Ref: "good.watch", PackRef: "good", Label: "Watch", Description: "Two\nlines\n", Enabled: false,
-			TriggerRef: "good.push", Runtime: sensor.RuntimePython, Entrypoint: "code/watch.py",
+			TriggerRef: "good.push", TriggerRefs: []string{"good.push"}, Mode: sensor.ModePoll, Runtime: sensor.RuntimePython, Entrypoint: "code/watch.py",
 			PollInterval: 90 * time.Second, Timeout: 1500 * time.Millisecond, MaxRestartAttempts: 5, RestartOnError: &no,
 			ParamSchema: []byte(`true`),
 			Config: []byte(`{"url":"http://localhost?a=1&b=<2>","big":123456789012345678901234567890,"exact":0.10,` +

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -43,7 +42,12 @@ func (s section) value(key string) (*yaml.Node, bool) {
 }
 
 func (s section) report(key, format string, args ...any) {
-	path := below(s.path, key)
+	s.reportAt([]string{key}, format, args...)
+}
+
+// reportAt reports what is wrong at the place that several keys lead to.
+func (s section) reportAt(keys []string, format string, args ...any) {
+	path := append(s.path[:len(s.path):len(s.path)], keys...)
 	s.doc.report(s.doc.line(path), path, format, args...)
 }
 
@@ -89,54 +93,20 @@ func (s section) flag(key string) *bool {
 	return nil
 }
 
+// choice returns one of a few words; the fallback if the key is absent.
+func (s section) choice(key string, words []string, fallback string) string {
+	word := s.text(key, fallback)
+	if word != fallback && !slices.Contains(words, word) {
+		s.report(key, "unknown %s %q: %s", key, word, didYouMean(word, words))
+		return fallback
+	}
+	return word
+}
+
 // enabled is the flag that every definition has.
 func (s section) enabled() bool {
 	v := s.flag("enabled")
 	return v == nil || *v
-}
-
-// count returns a whole number of at least 1; 0 if the key is absent.
-func (s section) count(key string) int {
-	n, ok := s.value(key)
-	if !ok {
-		return 0
-	}
-	if n.Kind == yaml.ScalarNode && n.Style == 0 {
-		if v, err := strconv.ParseInt(n.Value, 10, 32); err == nil && v >= 1 {
-			return int(v)
-		}
-	}
-	s.report(key, "got %s: write a whole number of at least 1", describe(n))
-	return 0
-}
-
-// The bounds of durations, as those of the settings that they replace.
-const (
-	minDuration = 100 * time.Millisecond
-	maxInterval = 365 * 24 * time.Hour
-	maxTimeout  = 24 * time.Hour
-)
-
-// duration returns a duration of whole milliseconds between minDuration and most; 0 if the key is absent.
-func (s section) duration(key string, most time.Duration) time.Duration {
-	n, ok := s.value(key)
-	if !ok {
-		return 0
-	}
-	d, err := time.ParseDuration(n.Value)
-	switch {
-	case n.Kind == yaml.ScalarNode && decimal.MatchString(n.Value):
-		s.report(key, "%s has no unit: write a duration such as 30s, 5m or 1h30m", n.Value)
-	case n.Kind != yaml.ScalarNode || err != nil:
-		s.report(key, "got %s: write a duration such as 30s, 5m or 1h30m", describe(n))
-	case d < minDuration || d > most:
-		s.report(key, "%s is out of bounds: write a duration from %s to %.0fh", n.Value, minDuration, most.Hours())
-	case d%time.Millisecond != 0:
-		s.report(key, "%s is finer than a millisecond: write whole milliseconds", n.Value)
-	default:
-		return d
-	}
-	return 0
 }
 
 // object returns a mapping as JSON; the fallback if the key is absent.
@@ -179,6 +149,9 @@ func (s section) schema(key string) (json.RawMessage, *schema.Schema) {
 	return raw, compiled
 }
 
+// elementKeys lead to an element of the list at a key.
+func elementKeys(key string, i int) []string { return []string{key, strconv.Itoa(i)} }
+
 // violations reports what a schema says, each at its own line.
 func (s section) violations(prefix string, err error) {
 	found, ok := errors.AsType[schema.Violations](err)
@@ -186,8 +159,7 @@ func (s section) violations(prefix string, err error) {
 		s.doc.report(s.node.Line, s.path, "%s%v", prefix, err)
 	}
 	for _, v := range found {
-		path := append(s.path[:len(s.path):len(s.path)], v.Path...)
-		s.doc.report(s.doc.line(path), path, "%s%s", prefix, v.Message)
+		s.reportAt(v.Path, "%s%s", prefix, v.Message)
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 // MaxUnpacked is the most bytes that the files of a pack's code have together.
 const MaxUnpacked = 64 << 20
 
+// testFolder holds what tests the pack's sensors; it does not travel to workers.
+const testFolder = "tests"
+
 // tree is the files of a pack's folder.
 type tree struct {
 	fsys    fs.FS
@@ -54,6 +57,10 @@ func readTree(fsys fs.FS, problems *Problems) (*tree, error) {
 			return nil
 		}
 		t.modes[name] = info.Mode()
+		if isTest(name) {
+			t.refused[name] = "in tests/, which does not travel to workers: move it to another folder, such as code/"
+			return nil
+		}
 		total += info.Size()
 		return nil
 	})
@@ -86,14 +93,16 @@ func (t *tree) definitions(folder string) []string {
 	return names
 }
 
-// code returns the files that are no definitions, in order: what sensors need to run.
+// code returns the files that are neither definitions nor tests, in order: what sensors need to run.
 func (t *tree) code() []string {
 	return slices.DeleteFunc(t.files(), func(name string) bool {
-		return name == packFile || isYAML(name) && slices.Contains(folders, path.Dir(name))
+		return name == packFile || isTest(name) || isYAML(name) && slices.Contains(folders, path.Dir(name))
 	})
 }
 
 func (t *tree) files() []string { return slices.Sorted(maps.Keys(t.modes)) }
+
+func isTest(name string) bool { return strings.HasPrefix(name, testFolder+"/") }
 
 func isYAML(name string) bool {
 	ext := path.Ext(name)
