@@ -20,19 +20,27 @@ type applied struct {
 func newApply(s *session) *cobra.Command {
 	var opts store.ApplyOptions
 	var set []string
+	var watch bool
 	c := &cobra.Command{
 		Use:   "apply DIR...",
 		Short: "Make what is stored equal to packs",
 		Long: `Make what is stored equal to packs, each in one transaction, and say what changed. Packs with problems are refused
 as validate does, and then none is applied. Running sensors whose definition changed go on with the new one at once, or,
-when Temporal is away, as soon as the manager looks.`,
+when Temporal is away, as soon as the manager looks.
+
+With --watch, what is saved in the folders is applied at once, until interrupted; what is wrong with it is shown, and
+what was applied before stays.`,
 		Example: `  starter apply packs/examples
   starter apply packs/examples --dry-run --prune
+  starter apply packs/examples --watch
   starter apply packs/examples --set examples.git_commits.repository=/srv/repo`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkOverrides(args, set); err != nil {
 				return err
+			}
+			if watch {
+				return s.applyEachSave(c.Context(), args, set, opts)
 			}
 			return s.apply(c.Context(), args, set, opts)
 		},
@@ -40,6 +48,7 @@ when Temporal is away, as soon as the manager looks.`,
 	flags := c.Flags()
 	flags.BoolVar(&opts.Prune, "prune", false, "delete what the folder no longer has")
 	flags.BoolVar(&opts.DryRun, "dry-run", false, "change nothing, and show what would change")
+	flags.BoolVar(&watch, "watch", false, "go on, and apply again whenever a file is saved")
 	flags.StringArrayVar(&set, "set", nil, "`SENSOR_REF.KEY=VALUE` replaces a value in a sensor's config; may be repeated")
 	return c
 }

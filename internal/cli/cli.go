@@ -117,7 +117,7 @@ func eventCommands(s *session) []*cobra.Command {
 }
 
 func packCommands(s *session) []*cobra.Command {
-	return []*cobra.Command{newApply(s), newValidate(s), newTriggers(s), newRules(s), newRule(s)}
+	return []*cobra.Command{newApply(s), newValidate(s), newTriggers(s), newRules(s), newRule(s), newSensor(s)}
 }
 
 func systemCommands(s *session) []*cobra.Command {

@@ -36,7 +36,7 @@ func readTree(fsys fs.FS, problems *Problems) (*tree, error) {
 			return nil
 		case name == ".":
 			return nil
-		case skipped(entry.Name()):
+		case Skipped(entry.Name()):
 			t.refused[name] = "skipped: hidden, temporary or compiled; rename it"
 			if entry.IsDir() {
 				return fs.SkipDir
@@ -75,8 +75,9 @@ func readTree(fsys fs.FS, problems *Problems) (*tree, error) {
 	return t, nil
 }
 
-// skipped says which names are never part of a pack: hidden files, editors' leftovers and what Python compiles.
-func skipped(name string) bool {
+// Skipped says which names of files and folders are never part of a pack: hidden ones, editors' leftovers and what Python
+// compiles.
+func Skipped(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "#") || strings.HasSuffix(name, "~") ||
 		strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, ".tmp") ||
 		name == "__pycache__" || strings.HasSuffix(name, ".pyc")
