@@ -2,11 +2,19 @@
 // started. With bubblewrap (bwrap) a program has a PID namespace of its own and sees the file system read-only; without
 // it, its processes are found by a mark that they inherit and cannot lose by accident. It needs 64-bit Linux.
 //
-// A process that makes a Jail becomes a child subreaper: orphans of all of its children, sensors or not, become its own.
+// A process that makes a Jail becomes a child subreaper: orphans of all of its children become its own children.
 package jail
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 )
 
 // Mode says what contains a program.
@@ -21,9 +29,110 @@ const (
 
 // Config says how programs are contained.
 type Config struct {
-	Mode   Mode     // default ModeAuto
-	Bwrap  string   // the bwrap command, on PATH or a path; default bwrap
-	Hidden []string // files and folders that programs in bwrap must not see. Prefer folders: a file that is replaced appears again. What does not exist when a program starts is not hidden from it.
-	Temp   string   // folder for the programs' temporary folders where there is no bwrap; default: that of the system
+	Mode  Mode   // default ModeAuto
+	Bwrap string // the bwrap command, on PATH or a path; default bwrap
+	// Hidden are files and folders that programs in bwrap must not see. What is not there when a program starts is not
+	// hidden from it, and a file that is replaced while it runs appears again: prefer folders.
+	Hidden []string
+	Temp   string // folder for the programs' temporary folders where there is no bwrap; default: the system's
 	Logger *zap.Logger
+}
+
+// Jail starts programs.
+type Jail struct {
+	mode    Mode // of programs that have no wish
+	wanted  Mode // by the configuration
+	reason  error
+	hidden  []string
+	self    worker
+	host    *procfs
+	starter *starter
+	temps   *temps
+	sampler *sampler
+	bwrap   *bwrap // nil: it does not work, or is not wanted
+}
+
+// New returns a Jail after it tried bwrap, and ends what was left behind by workers that were killed. It fails when the
+// mode is ModeBwrap and bwrap does not work.
+func New(cfg Config) (*Jail, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	// Go opens everything close-on-exec, but what this process itself inherited is not, and would reach programs. Old
+	// kernels refuse: programs then see what the worker was started with.
+	_ = unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("becoming a child subreaper: %w", err)
+	}
+	self, err := thisWorker()
+	if err != nil {
+		return nil, err
+	}
+	host, err := openProcfs("/proc")
+	if err != nil {
+		return nil, err
+	}
+	j := &Jail{wanted: cmp.Or(cfg.Mode, ModeAuto), hidden: slices.Clone(cfg.Hidden), self: self, host: host, starter: newStarter(), sampler: newSampler(host)}
+	logger := cmp.Or(cfg.Logger, zap.NewNop())
+	if killed := killOrphans(host, self, time.Now().Add(killGrace)); killed > 0 {
+		logger.Warn("ended processes that a killed worker left", zap.Int("processes", killed))
+	}
+	if j.temps, err = newTemps(cfg.Temp); err == nil {
+		err = j.choose(cfg.Bwrap, logger)
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
+}
+
+func (c Config) validate() error {
+	switch c.Mode {
+	case "", ModeAuto, ModeBwrap, ModeNone:
+	default:
+		return fmt.Errorf("sandbox.mode %q: must be auto, bwrap or none", c.Mode)
+	}
+	for _, path := range c.Hidden {
+		if !filepath.IsAbs(path) || filepath.Clean(path) == "/" {
+			return fmt.Errorf("hidden path %q: must be absolute, and not all of the file system", path)
+		}
+	}
+	return nil
+}
+
+// remedy is for workers where bwrap does not work.
+const remedy = "install bubblewrap and let it make namespaces (in containers and on some distributions it needs a setting), " +
+	"or accept sensors without a sandbox with sandbox.mode: none"
+
+// choose decides what contains programs.
+func (j *Jail) choose(command string, logger *zap.Logger) error {
+	j.mode, j.reason = ModeNone, errors.New("sandbox.mode is none on this worker")
+	if j.wanted == ModeNone {
+		return nil
+	}
+	j.reason = j.findBwrap(command)
+	switch {
+	case j.reason == nil:
+		j.mode = ModeBwrap
+		if j.bwrap.offline != nil {
+			logger.Warn("sensors that are to have no network cannot run here", zap.Error(j.bwrap.offline))
+		}
+	case j.wanted == ModeBwrap:
+		return fmt.Errorf("sandbox.mode is bwrap, and that does not work here: %w: %s", j.reason, remedy)
+	default:
+		logger.Warn("sensors run without a sandbox, as bwrap does not work here", zap.Error(j.reason), zap.String("remedy", remedy))
+	}
+	return nil
+}
+
+// Mode returns what contains programs that have no wish: ModeBwrap or ModeNone.
+func (j *Jail) Mode() Mode { return j.mode }
+
+// Close ends what the Jail needed. Kill is to be called before, for all programs; the kernel kills those that still run.
+func (j *Jail) Close() error {
+	j.starter.close()
+	if j.temps == nil {
+		return nil
+	}
+	return j.temps.close()
 }

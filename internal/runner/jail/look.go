@@ -1,0 +1,113 @@
+package jail
+
+// view is what a look at a program's processes shows.
+type view struct {
+	count  int // of processes, zombies included
+	usage  Usage
+	others []string // names of those that live, besides the program; only when asked for
+}
+
+// census has the processes of this machine that programs started, by their mark.
+type census map[mark][]int
+
+// takeCensus asks all processes for their mark.
+func takeCensus(host *procfs) census {
+	all := census{}
+	// What cannot be listed is not there for us, and is listed again by the next look.
+	_ = host.each(func(pid int) {
+		if m, ok := readMark(pid); ok {
+			all[m] = append(all[m], pid)
+		}
+	})
+	return all
+}
+
+// look looks at all processes. all may be nil. The caller holds life.
+func (p *Process) look(all census, names bool) view {
+	proc := p.family.procfs()
+	if proc == nil {
+		return view{}
+	}
+	members := p.family.members(all)
+	program := p.family.program()
+	clock, exact := p.family.clock()
+	v := view{count: len(members)}
+	v.usage.CPU = p.family.reapedCPU()
+	for _, pid := range members {
+		s, err := proc.stat(pid)
+		if err != nil {
+			continue // it has just gone
+		}
+		if pid == program && exact {
+			s.cpu = clock
+		}
+		v.usage.CPU += s.cpu + s.reapedCPU
+		v.usage.Memory += s.memory
+		if names && pid != program && s.state != 'Z' {
+			v.others = append(v.others, s.comm)
+		}
+	}
+	if limit := p.limits.Memory; limit > 0 && v.usage.Memory > limit && len(members) > 1 {
+		v.usage.Memory = shared(proc, members, v.usage.Memory)
+	}
+	peak, _ := proc.peak(program) // 0 when it is a zombie
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peak = max(p.peak, peak, v.usage.Memory)
+	v.usage.Peak = p.peak
+	p.seen, p.alone = clock, len(members) <= 1
+	return v
+}
+
+// shared returns the bytes in memory with shared ones counted once. That takes the kernel milliseconds for processes
+// that are large, and is therefore done only when the answer matters.
+func shared(proc *procfs, members []int, atMost int64) int64 {
+	var sum int64
+	for _, pid := range members {
+		bytes, err := proc.proportional(pid)
+		if err != nil {
+			continue // gone or a zombie; or not ours to see, as the program is another user's: then nothing is known
+		}
+		sum += bytes
+	}
+	if sum == 0 {
+		return atMost
+	}
+	return sum
+}
+
+// idle says whether nothing can have changed since the last look: the program is alone and has not run.
+func (p *Process) idle() bool {
+	p.life.RLock()
+	defer p.life.RUnlock()
+	if p.over {
+		return true
+	}
+	clock, ok := p.family.clock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return ok && p.alone && clock == p.seen
+}
+
+// check looks at the processes and ends the program when it takes more than it may.
+func (p *Process) check(all census) {
+	p.life.RLock()
+	defer p.life.RUnlock()
+	if p.over {
+		return
+	}
+	v := p.look(all, false)
+	p.mu.Lock()
+	limits, used := p.limits, p.used
+	p.mu.Unlock()
+	cpu := v.usage.CPU - used
+	switch {
+	case limits.Processes > 0 && v.count > limits.Processes:
+		p.exceed(Breach{Limit: LimitProcesses, Used: int64(v.count), Allowed: int64(limits.Processes)})
+	case limits.Memory > 0 && v.usage.Memory > limits.Memory:
+		p.exceed(Breach{Limit: LimitMemory, Used: v.usage.Memory, Allowed: limits.Memory})
+	case limits.CPU > 0 && cpu > limits.CPU:
+		p.exceed(Breach{Limit: LimitCPU, Used: int64(cpu), Allowed: int64(limits.CPU)})
+	}
+}
