@@ -98,7 +98,7 @@ func TestLinesAreThereWhileThePollRuns(t *testing.T) {
 	w, other := d.Writer(ref), d.Writer(ref)
 	for i := range 2 {
 		w.WriteLine(noon, sensorlog.SourceInfo, "x")
-		require.Eventually(t, func() bool { return len(read(t, sensorlog.Query{Dir: dir})) == i+1 }, time.Second, tick)
+		require.Eventually(t, func() bool { return len(read(t, sensorlog.Query{Dir: dir})) == i+1 }, patience, tick)
 	}
 	path := filepath.Join(dir, "worker-0", "shop.orders.log")
 	require.Equal(t, 1, descriptors(t, path))
