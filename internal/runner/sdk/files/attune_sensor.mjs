@@ -92,8 +92,9 @@ class Context {
     }
     if (cursor !== undefined) this.cursor = cursor;
     const text = this.#encodeCursor(this.#cursor);
-    this.#write(text === this.#kept ? '{"type":"checkpoint"}' : `{"type":"checkpoint","cursor":${text}}`);
+    const beside = text === this.#kept ? "" : `,"cursor":${text}`;
     this.#kept = text;
+    this.#write(`{"type":"checkpoint"${beside}}`);
     this.#out.flush();
   };
 
@@ -544,6 +545,8 @@ function makeRequest({ config, cursor, triggers, mode, timeout }, secret) {
   return request;
 }
 
+const REFERENCE = /\$\$\{|\$\{secret:([A-Za-z0-9_][A-Za-z0-9_.-]*)\}|\$\{[ \t]*[Ss][Ee][Cc][Rr][Ee][Tt]/g;
+
 /** Fills in ${secret:NAME}; $${ stands for ${. */
 function fillIn(value, secret, used) {
   if (Array.isArray(value)) return value.map((item) => fillIn(item, secret, used));
@@ -551,7 +554,7 @@ function fillIn(value, secret, used) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item, secret, used)]));
   }
   if (typeof value !== "string") return value;
-  return value.replace(/\$\$\{|\$\{secret:(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)\})?/g, (text, name) => {
+  return value.replace(REFERENCE, (text, name) => {
     if (text === "$${") return "${";
     if (name === undefined) {
       throw new Error(`"${value}" is no reference to a secret: write \${secret:NAME}, or $\${ for a plain \${`);

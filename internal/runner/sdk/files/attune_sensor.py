@@ -19,6 +19,7 @@ import faulthandler
 import json
 import os
 from _thread import RLock
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what only editors need would take 5 ms of each start
@@ -102,8 +103,9 @@ class Limits:
     events: int  # how many of them
 
     def __init__(self, limits: Mapping[str, int]) -> None:
-        for name in Limits.__slots__:
-            setattr(self, name, limits.get(name, _LIMITS[name]))
+        self.event_bytes = limits.get("event_bytes", _LIMITS["event_bytes"])
+        self.poll_bytes = limits.get("poll_bytes", _LIMITS["poll_bytes"])
+        self.events = limits.get("events", _LIMITS["events"])
 
 
 class Log:
@@ -198,11 +200,9 @@ class Context:
         if cursor is not _UNSET:
             self.cursor = cursor
         text = self._encode_cursor(self._cursor)
-        if text == self._kept:
-            self._write(b'{"type":"checkpoint"}\n')
-        else:
-            self._write(b'{"type":"checkpoint","cursor":%b}\n' % text.encode())
-            self._kept = text
+        beside = b"" if text == self._kept else b',"cursor":' + text.encode()
+        self._kept = text
+        self._write(b'{"type":"checkpoint"%b}\n' % beside)
         self._out.flush()
 
     def more(self) -> None:
@@ -365,19 +365,28 @@ def _traceback(error: BaseException) -> str:
 
 _root = os.getcwd()  # the pack's folder
 _theirs: list[str] = []  # what the sensor's code adds to sys.path
+_ours: dict[str, Any] = {}  # modules of Python's own that were imported late
 
 
 def _import(name: str) -> Any:
     """Imports a module of Python's own late, and never one of the sensor's that has the same name."""
-    if name in sys.modules:
-        return sys.modules[name]
+    if name in _ours:
+        return _ours[name]
+    found = sys.modules.get(name)
+    file = getattr(found, "__file__", None) or ""
+    shadowed = file.startswith(_root + os.sep) and not file.startswith(os.path.dirname(os.__file__) + os.sep)
+    if shadowed:
+        del sys.modules[name]
     path = sys.path[:]
     sys.path[:] = [entry for entry in path if entry not in _theirs]
     try:
         __import__(name)
-        return sys.modules[name]
+        _ours[name] = sys.modules[name]
+        return _ours[name]
     finally:
         sys.path[:] = path
+        if shadowed and found is not None:
+            sys.modules[name] = found
 
 
 def _load(entrypoint: str) -> Poll:
@@ -507,11 +516,42 @@ class _Pipe:
         os.close(self._fd)
 
 
+class _Alarm:
+    """Leaves in the log where a poll hangs."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+
+    def set(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._at = monotonic() + seconds
+            self.resume()
+
+    def cancel(self) -> None:
+        if self._at is not None:
+            self._at = None
+            faulthandler.cancel_dump_traceback_later()
+
+    # A fork that has to end the alarm of this process would wait for ever.
+
+    def pause(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+
+    def resume(self) -> None:
+        if self._at is not None and self._at > monotonic():
+            faulthandler.dump_traceback_later(self._at - monotonic(), file=2)
+
+    def abandon(self) -> None:
+        self._at = None
+
+
 def _serve(entrypoint: str) -> int:
     """Answers requests until there are no more. A poll that fails is the last one."""
     os.set_inheritable(3, False)  # events are this process's alone
     out = _Pipe(3)
+    alarm = _Alarm()
     os.register_at_fork(after_in_child=out.abandon)
+    os.register_at_fork(before=alarm.pause, after_in_parent=alarm.resume, after_in_child=alarm.abandon)
     # The sensor's code and the programs that it starts read nothing that is not for them.
     requests = os.fdopen(os.dup(0), "rb")
     null = os.open(os.devnull, os.O_RDONLY)
@@ -524,7 +564,7 @@ def _serve(entrypoint: str) -> int:
     for line in requests:
         ctx = Context(json.loads(line), out)
         try:
-            poll = _serve_one(entrypoint, poll, ctx)
+            poll = _serve_one(entrypoint, poll, ctx, alarm)
         except BaseException as error:
             if not out.ready():
                 raise  # in a fork
@@ -535,13 +575,11 @@ def _serve(entrypoint: str) -> int:
     return 0
 
 
-def _serve_one(entrypoint: str, poll: Poll | None, ctx: Context) -> Poll:
+def _serve_one(entrypoint: str, poll: Poll | None, ctx: Context, alarm: _Alarm) -> Poll:
     protocol = ctx._request.get("protocol")
     if protocol != _PROTOCOL:
         raise RuntimeError(f"the request is of version {protocol} of the protocol, this SDK ({_SDK}) speaks {_PROTOCOL}")
-    seconds = _before_deadline(ctx)
-    if seconds is not None:  # a poll that hangs leaves in its log where it does
-        faulthandler.dump_traceback_later(seconds, file=2)
+    alarm.set(_before_deadline(ctx))
     try:
         if poll is None:
             poll = _load(entrypoint)
@@ -551,7 +589,7 @@ def _serve_one(entrypoint: str, poll: Poll | None, ctx: Context) -> Poll:
             ctx._done()
         return poll
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        alarm.cancel()
 
 
 # Alone: in tests and by hand
@@ -714,7 +752,7 @@ def _resolve(value: Any, secret: Callable[[str], str], used: dict[str, str]) -> 
             raise LookupError(f"there is no secret {name!r}: set ATTUNE_SECRET_{name}, or hand it to run_once") from None
         return used[name]
 
-    return _import("re").sub(r"\$\$\{|\$\{secret:(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)\})?", fill, value)
+    return _import("re").sub(r"\$\$\{|\$\{secret:([A-Za-z0-9_][A-Za-z0-9_.-]*)\}|\$\{[ \t]*(?i:secret)", fill, value)
 
 
 def _run_file(arguments: list[str]) -> int:
