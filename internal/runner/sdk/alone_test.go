@@ -125,16 +125,16 @@ func TestAloneAFaultIsShown(t *testing.T) {
 		{node, "", []string{"--config", `{"a": "${secret:OTHER}"}`}, 1, `Error: there is no secret "OTHER": set ATTUNE_SECRET_OTHER`},
 		{python, "", []string{"--config", `{"a": "${secret OTHER}"}`}, 1, `'\${secret OTHER}' is no reference to a secret: write \${secret:NAME}, or \$\${ for a plain \${`},
 		{node, "", []string{"--config", `{"a": "${secret OTHER}"}`}, 1, `"\${secret OTHER}" is no reference to a secret: write \${secret:NAME}, or \$\${ for a plain \${`},
-		{python, "", []string{"--config", `{`}, 1, "^--config {: "},
-		{node, "", []string{"--config", `{`}, 1, "^Error: --config {: "},
-		{python, "", []string{"--config", `[]`}, 1, "^--config is of type list: give it a JSON object\n$"},
-		{node, "", []string{"--config", `[]`}, 1, "^Error: --config is an array: give it a JSON object\n$"},
-		{python, "", []string{"--config", `@nosuch`}, 1, "^--config @nosuch: .*No such file"},
-		{node, "", []string{"--config", `@nosuch`}, 1, "^Error: --config @nosuch: ENOENT"},
+		{python, "", []string{"--config", `{`}, 2, "^--config {: "},
+		{node, "", []string{"--config", `{`}, 2, "^--config {: "},
+		{python, "", []string{"--config", `[]`}, 2, "^--config is of type list: give it a JSON object\n$"},
+		{node, "", []string{"--config", `[]`}, 2, "^--config is an array: give it a JSON object\n$"},
+		{python, "", []string{"--config", `@nosuch`}, 2, "^--config @nosuch: .*No such file"},
+		{node, "", []string{"--config", `@nosuch`}, 2, "^--config @nosuch: ENOENT"},
 		{python, "", []string{"--mode", "burst"}, 2, "invalid choice: 'burst'"},
-		{node, "", []string{"--mode", "burst"}, 1, `no mode "burst": there are poll and stream`},
+		{node, "", []string{"--mode", "burst"}, 2, `^no mode "burst": there are poll and stream`},
 		{python, "", []string{"--nosuch"}, 2, "unrecognized arguments: --nosuch"},
-		{node, "", []string{"--nosuch"}, 1, "^Error: Unknown option '--nosuch'"},
+		{node, "", []string{"--nosuch"}, 2, "^Unknown option '--nosuch'"},
 	} {
 		_, stderr, status := output(test.alone(t, test.code(t, test.source), append([]string{test.file}, test.args...)...))
 		require.Equal(t, test.status, status, stderr)
@@ -219,7 +219,7 @@ func TestUsage(t *testing.T) {
 		for _, args := range [][]string{nil, {"serve"}, {"nosuch"}} {
 			cmd := exec.Command(l.interpreter[0], append([]string{l.install(t)}, args...)...)
 			_, stderr, status := output(cmd)
-			require.Equal(t, 1, status)
+			require.Equal(t, 2, status)
 			require.Contains(t, stderr, "run ENTRYPOINT")
 		}
 		stdout, _, status := output(l.alone(t, t.TempDir(), "--help"))

@@ -48,10 +48,12 @@ export function* poll(ctx) {
 	require.ElementsMatch(t, members(t, types, "Context"), payload["names"])
 	require.ElementsMatch(t, members(t, types, "Limits"), payload["limits"])
 
-	script := `const sdk = await import(process.argv[1]); const event = new sdk.Event({});
+	script := `const sdk = await import(process.env.SDK); const event = new sdk.Event({});
 		const result = await sdk.runOnce(() => {});
 		console.log([Object.keys(sdk), Object.keys(event), Object.getOwnPropertyNames(result)].map((names) => names.join(" ")).join("\n"))`
-	out, err := exec.Command("node", "--input-type=module", "-e", script, node.install(t)).CombinedOutput()
+	cmd := exec.Command("node", "--input-type=module", "-e", script)
+	cmd.Env = append(os.Environ(), "SDK="+node.install(t))
+	out, err := cmd.CombinedOutput()
 	require.NoErrorf(t, err, "%s", out)
 	lines := strings.Split(string(out), "\n")
 	require.Equal(t, "Event runOnce", lines[0])

@@ -528,7 +528,7 @@ function collect(result, message) {
 
 /** What a worker would ask. */
 function makeRequest({ config, cursor, triggers, mode, timeout }, secret) {
-  if (mode !== "poll" && mode !== "stream") throw new TypeError(`no mode "${mode}": there are poll and stream`);
+  if (mode !== "poll" && mode !== "stream") throw new Misuse(`no mode "${mode}": there are poll and stream`);
   const secrets = {};
   const request = {
     protocol: PROTOCOL,
@@ -565,6 +565,8 @@ function fillIn(value, secret, used) {
   });
 }
 
+class Misuse extends Error {}
+
 const USAGE = `usage: attune_sensor.mjs run ENTRYPOINT [options]
 
 Runs one poll of a sensor without a worker. Messages go to stdout as JSON lines, the log to stderr.
@@ -594,10 +596,10 @@ async function runFile(args) {
     },
   });
   if (values.help) return console.log(USAGE);
-  if (positionals.length !== 1) throw new Error(USAGE);
+  if (positionals.length !== 1) throw new Misuse(USAGE);
   const entrypoint = resolve(positionals[0]);
   const config = jsonOption("--config", values.config);
-  if (!isPayload(config)) throw new Error(`--config is ${kind(config)}: give it a JSON object`);
+  if (!isPayload(config)) throw new Misuse(`--config is ${kind(config)}: give it a JSON object`);
   const cursor = jsonOption("--cursor", values.cursor);
   packFolder.path = findPack(entrypoint);
   process.chdir(packFolder.path);
@@ -636,7 +638,7 @@ function jsonOption(name, text) {
   try {
     return JSON.parse(text.startsWith("@") ? readFileSync(text.slice(1), "utf8") : text);
   } catch (error) {
-    throw new Error(`${name} ${text}: ${error.message}`);
+    throw new Misuse(`${name} ${text}: ${error.message}`);
   }
 }
 
@@ -657,11 +659,12 @@ function giveUp(error) {
 async function main([command, ...args]) {
   if (command === "serve" && args.length === 1) return serve(args[0]);
   try {
-    if (command !== "run") throw new Error(USAGE);
+    if (command !== "run") throw new Misuse(USAGE);
     await runFile(args);
   } catch (error) {
-    if (error instanceof TypeError && error.code?.startsWith("ERR_PARSE_ARGS")) error = new Error(error.message);
-    giveUp(error);
+    if (!(error instanceof Misuse) && !error.code?.startsWith("ERR_PARSE_ARGS")) giveUp(error);
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
   }
 }
 

@@ -762,7 +762,7 @@ def _run_file(arguments: list[str]) -> int:
     entrypoint = os.path.abspath(options.entrypoint)
     config = _json_option("--config", options.config)
     if not isinstance(config, dict):
-        sys.exit(f"--config is {_kind(config)}: give it a JSON object")
+        _misuse(f"--config is {_kind(config)}: give it a JSON object")
     cursor = _json_option("--cursor", options.cursor)
     _root = _pack_folder(entrypoint)
     os.chdir(_root)
@@ -821,7 +821,12 @@ def _json_option(name: str, text: str) -> Any:
                 text = file.read()
         return json.loads(text)
     except (OSError, ValueError) as error:
-        sys.exit(f"{name} {text}: {error}")
+        _misuse(f"{name} {text}: {error}")
+
+
+def _misuse(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(2)
 
 
 def _pack_folder(entrypoint: str) -> str:
@@ -840,7 +845,7 @@ def main() -> NoReturn:
         sys.exit(_serve(sys.argv[2]))
     if len(sys.argv) > 1 and sys.argv[1] == "run":
         sys.exit(_run_file(sys.argv[2:]))
-    sys.exit("usage: attune_sensor run ENTRYPOINT [--help], or serve ENTRYPOINT")
+    _misuse("usage: attune_sensor run ENTRYPOINT [--help]")
 
 
 if __name__ == "__main__":
