@@ -1,12 +1,8 @@
 package activities
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/attune-automation/sensors/internal/schema"
@@ -38,6 +34,7 @@ type Generator struct {
 	Store     EventStore
 	Publisher EventPublisher
 	Schemas   *schema.Cache
+	Recent    *RecentEvents // hands events over to MatchRules in the same process; nil: it reads them back
 	Metrics   Metrics
 }
 
@@ -82,12 +79,27 @@ func (g *Generator) generate(ctx context.Context, id int64) (GenerateResult, err
 	if err != nil {
 		return GenerateResult{}, err
 	}
-	g.Metrics.Events(batch.TriggerRef, len(events))
-	g.Metrics.Rejected(batch.TriggerRef, batch.Count-len(events))
+	g.count(batch, events)
+	g.Recent.put(batch.ID, events)
 	if err := publish(ctx, events, g.Publisher.PublishEvents); err != nil {
 		return GenerateResult{}, err
 	}
 	return g.result(ctx, batch, events)
+}
+
+// count counts what the payloads became, by trigger.
+func (g *Generator) count(batch sensor.Batch, events []sensor.Event) {
+	written, brought := map[string]int{}, map[string]int{}
+	for i := range events {
+		written[events[i].TriggerRef]++
+	}
+	for i := range batch.Payloads {
+		brought[cmp.Or(batch.Item(i).TriggerRef, batch.TriggerRef)]++
+	}
+	for trigger, n := range brought {
+		g.Metrics.Events(trigger, written[trigger])
+		g.Metrics.Rejected(trigger, n-written[trigger])
+	}
 }
 
 // repeat publishes again what an earlier attempt wrote. Beyond generated, that attempt's messages are confirmed.
@@ -113,59 +125,4 @@ func (g *Generator) result(ctx context.Context, batch sensor.Batch, events []sen
 		res.FirstReason, err = g.Store.FirstRejection(ctx, batch.ID)
 	}
 	return res, err
-}
-
-// check sorts the payloads into those that can become events and those that can't.
-func (g *Generator) check(ctx context.Context, batch sensor.Batch) ([]sensor.NewEvent, []sensor.Rejection, error) {
-	trigger, err := g.Store.Trigger(ctx, batch.TriggerRef)
-	if err != nil && !errors.Is(err, sensor.ErrNotFound) {
-		return nil, nil, err
-	}
-	accept := schema.CheckPayload
-	if trigger.OutSchema != nil {
-		compiled, err := g.Schemas.Get("out_schema", trigger.OutSchema)
-		if err != nil {
-			return nil, nil, fmt.Errorf("out_schema of trigger %q: %w", trigger.Ref, err)
-		}
-		accept = func(payload []byte) error {
-			if err := schema.CheckPayload(payload); err != nil {
-				return err
-			}
-			return compiled.Check("payload", payload)
-		}
-	}
-	reasons, err := checkAll(ctx, batch.Payloads, accept)
-	if err != nil {
-		return nil, nil, err
-	}
-	good := make([]sensor.NewEvent, 0, len(batch.Payloads))
-	var bad []sensor.Rejection
-	for i, payload := range batch.Payloads {
-		if reasons[i] != nil {
-			bad = append(bad, sensor.Rejection{Position: i, Raw: payload, Reason: reasons[i].Error()})
-			continue
-		}
-		good = append(good, sensor.NewEvent{Position: i, Payload: payload})
-	}
-	return good, bad, nil
-}
-
-// checkAll checks the payloads on all cores, and returns for each why it is not acceptable, or nil.
-func checkAll(ctx context.Context, payloads [][]byte, accept func([]byte) error) ([]error, error) {
-	reasons := make([]error, len(payloads))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(payloads)) {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(payloads) {
-					return
-				}
-				reasons[i] = accept(payloads[i])
-			}
-		})
-	}
-	wg.Wait()
-	return reasons, ctx.Err()
 }

@@ -16,9 +16,9 @@ type MatchStore interface {
 	BatchHeader(ctx context.Context, id int64) (sensor.Batch, error)
 	// EventsOfBatch returns the batch's event rows in order.
 	EventsOfBatch(ctx context.Context, batchID int64) ([]sensor.Event, error)
-	// CommitEnforcements writes the batch's enforcements and the ruleset they come from; a batch that has been matched
-	// already is left as it is. It returns the batch's enforcement rows in order.
-	CommitEnforcements(ctx context.Context, batchID, ruleset int64, matches []sensor.Match) ([]sensor.Enforcement, error)
+	// CommitEnforcements writes the batch's enforcements and the rulesets they come from, by trigger; a batch that has
+	// been matched already is left as it is. It returns the batch's enforcement rows in order.
+	CommitEnforcements(ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match) ([]sensor.Enforcement, error)
 	// EnforcementsOfBatch returns the batch's enforcement rows in order.
 	EnforcementsOfBatch(ctx context.Context, batchID int64) ([]sensor.Enforcement, error)
 	// FinishBatch records that every message of the batch is confirmed.
@@ -30,17 +30,30 @@ type EnforcementPublisher interface {
 	PublishEnforcements(ctx context.Context, enforcements []sensor.Enforcement) error
 }
 
+// MatcherConfig says what a Matcher works with.
+type MatcherConfig struct {
+	Store     MatchStore
+	Publisher EnforcementPublisher
+	Recent    *RecentEvents // of the Generator in the same process; nil: events are read back
+	Metrics   Metrics
+	Logger    *zap.Logger
+}
+
 // Matcher turns events into enforcements.
 type Matcher struct {
 	store     MatchStore
 	publisher EnforcementPublisher
+	recent    *RecentEvents
 	metrics   Metrics
 	rules     *ruleCache
 }
 
 // NewMatcher returns a Matcher; it keeps the compiled rules of each trigger until they change.
-func NewMatcher(store MatchStore, publisher EnforcementPublisher, metrics Metrics, logger *zap.Logger) *Matcher {
-	return &Matcher{store: store, publisher: publisher, metrics: metrics, rules: newRuleCache(store, logger)}
+func NewMatcher(cfg MatcherConfig) *Matcher {
+	return &Matcher{
+		store: cfg.Store, publisher: cfg.Publisher, recent: cfg.Recent, metrics: cfg.Metrics,
+		rules: newRuleCache(cfg.Store, cfg.Logger),
+	}
 }
 
 // MatchResult is what came of a batch's events.
@@ -85,13 +98,19 @@ func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
 	return len(enforcements), m.store.FinishBatch(ctx, batchID)
 }
 
-// write evaluates the rules on the batch's events and writes an enforcement for each match.
+// write evaluates on each event of the batch the rules of its trigger, and writes an enforcement for each match.
 func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enforcement, error) {
-	events, err := m.store.EventsOfBatch(ctx, batch.ID)
-	if err != nil || len(events) == 0 { // none when every payload was refused
-		return nil, err
+	events := m.recent.take(batch.ID)
+	if events == nil {
+		var err error
+		if events, err = m.store.EventsOfBatch(ctx, batch.ID); err != nil {
+			return nil, err
+		}
 	}
-	rules, err := m.rules.get(ctx, batch.TriggerRef)
+	if len(events) == 0 { // every payload was refused, or there was none
+		return nil, nil
+	}
+	rules, err := m.rules.of(ctx, events)
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +118,16 @@ func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enfor
 	if err != nil {
 		return nil, err
 	}
-	enforcements, err := m.store.CommitEnforcements(ctx, batch.ID, rules.version, matches)
-	if err == nil {
-		m.metrics.Enforcements(batch.TriggerRef, len(enforcements))
+	enforcements, err := m.store.CommitEnforcements(ctx, batch.ID, rules.versions(), matches)
+	if err != nil {
+		return nil, err
 	}
-	return enforcements, err
+	written := map[string]int{}
+	for i := range enforcements {
+		written[enforcements[i].TriggerRef]++
+	}
+	for trigger := range rules {
+		m.metrics.Enforcements(trigger, written[trigger])
+	}
+	return enforcements, nil
 }

@@ -1,9 +1,11 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -15,12 +17,13 @@ type TurnStore interface {
 	Turn(ctx context.Context, sensorRef string) (sensor.Turn, error)
 	// Pending returns the unfinished batches of a sensor, in order, even of one whose definition is gone.
 	Pending(ctx context.Context, sensorRef string) ([]sensor.BatchHead, error)
-	// SavePoll stores what a poll brought and returns the batches that it became; sensor.ErrTurnLost when another
-	// poll of the sensor came first.
-	SavePoll(ctx context.Context, turn sensor.Turn, poll sensor.Poll) ([]sensor.BatchHead, error)
+	// Append stores a part of what a poll brought behind the turn's tail; sensor.ErrTurnLost when the tail is another
+	// by now, because another poll of the sensor came first.
+	Append(ctx context.Context, turn sensor.Turn, part sensor.Part) (sensor.Appended, error)
 }
 
-// Runner runs a sensor's code once. A failure of the code is a *sensor.Fault; any other error is the runner's own.
+// Runner runs a sensor's code once. A failure of the code is a *sensor.Fault, code that was not run is a
+// *sensor.NotReady; any other error is the runner's own, or that of the request's Take.
 type Runner interface {
 	Poll(ctx context.Context, req sensor.PollRequest) (sensor.Poll, error)
 }
@@ -29,15 +32,25 @@ type Runner interface {
 type Poller struct {
 	Store    TurnStore
 	Runner   Runner
+	Streams  *Follower // of what streams bring
+	Places   Places    // for polls that come past the queues of this worker
 	Settings sensor.Settings
-	Grace    time.Duration // how long a poll may go on once the worker is stopping
+	Grace    time.Duration // how long a poll may go on once the worker is stopping; a stream ends at once
+	Host     string        // of this worker, for people
 	Metrics  Metrics
 }
 
 // PollInput says which sensor to poll.
 type PollInput struct {
 	SensorRef string `json:"sensor_ref"`
-	DrainOnly bool   `json:"drain_only,omitempty"` // only look for unfinished batches, run no code
+	Queue     string `json:"queue,omitempty"` // decline unless this worker listens on it; empty: the poll came by its queue
+}
+
+// Places are what polls that run at the same time on one worker take.
+type Places interface {
+	// Take takes a place for a poll of the given queue until release is called; false when the worker does not listen
+	// on the queue, or all places are taken.
+	Take(queue string) (release func(), ok bool)
 }
 
 // PollResult is the batch to work on next, if there is one, and how the poll went.
@@ -45,6 +58,7 @@ type PollResult struct {
 	BatchID    int64         `json:"batch_id,omitempty"`   // 0: nothing came
 	Count      int           `json:"count,omitempty"`      // payloads in it; 0 with a BatchID: it only moves the cursor
 	More       bool          `json:"more,omitempty"`       // there are further batches: ask again at once
+	Elsewhere  bool          `json:"elsewhere,omitempty"`  // this worker declines: schedule the poll on the sensor's queue
 	Spec       string        `json:"spec,omitempty"`       // fingerprint of the spec that was polled by
 	Inactive   string        `json:"inactive,omitempty"`   // why the sensor should not run any more; empty: it should
 	Again      bool          `json:"again,omitempty"`      // the code has more to bring: poll again at once
@@ -59,52 +73,127 @@ type PollResult struct {
 }
 
 // Poll returns the oldest unfinished batch of the sensor. If there is none, it runs the sensor's code from its cursor
-// and stores what that brings before it returns.
+// and stores what that brings, part by part, before it returns. What a part brought stays, also when the poll fails
+// later: it is what the next Poll returns.
+//
+// The code of a stream is run whether batches are unfinished or not, and goes on until it fails or the activity is
+// cancelled. What it brings is worked off meanwhile.
 func (p *Poller) Poll(ctx context.Context, in PollInput) (PollResult, error) {
+	if in.Queue != "" {
+		release, ok := p.Places.Take(in.Queue)
+		if !ok {
+			return PollResult{Elsewhere: true}, nil
+		}
+		defer release()
+	}
 	defer heartbeat(ctx)()
 	ctx, cancel := untilWorkerStops(ctx, p.Grace)
 	defer cancel()
 	start := time.Now()
-	res, err := p.poll(ctx, in)
+	res, step, err := p.poll(ctx, in.SensorRef)
 	err = handedBack(ctx, err)
-	p.Metrics.Step("poll", outcome(err, res.Count), time.Since(start))
+	p.Metrics.Step(step, outcome(err, res.Count), time.Since(start))
 	return res, translate(err)
 }
 
-func (p *Poller) poll(ctx context.Context, in PollInput) (PollResult, error) {
+// The names of what Poll does, for metrics.
+const (
+	stepPoll   = "poll"
+	stepStream = "stream"
+)
+
+func (p *Poller) poll(ctx context.Context, ref string) (res PollResult, step string, err error) {
 	for {
-		turn, err := p.Store.Turn(ctx, in.SensorRef)
+		turn, err := p.Store.Turn(ctx, ref)
 		if errors.Is(err, sensor.ErrNotFound) {
-			pending, err := p.Store.Pending(ctx, in.SensorRef)
-			return PollResult{Inactive: inactiveRemoved}.with(pending), err
+			pending, err := p.Store.Pending(ctx, ref)
+			return PollResult{Inactive: inactiveRemoved}.with(pending), stepPoll, err
 		}
 		if err != nil {
-			return PollResult{}, err
+			return PollResult{}, stepPoll, err
 		}
 		res := PollResult{Spec: turn.Sensor.Spec(p.Settings).Fingerprint(), Inactive: inactive(turn.Sensor)}
-		if len(turn.Pending) > 0 {
-			return res.with(turn.Pending), nil
+		idle, step := res.Inactive != "", stepPoll
+		switch {
+		case !idle && turn.Sensor.Streams():
+			step = stepStream
+			res, err = p.stream(ctx, turn, res)
+		case len(turn.Pending) > 0:
+			res = res.with(turn.Pending)
+		case !idle:
+			res, err = p.run(ctx, turn, res, nil)
 		}
-		if in.DrainOnly || res.Inactive != "" {
-			return res, nil
-		}
-		heads, err := p.run(ctx, turn)
 		if errors.Is(err, sensor.ErrTurnLost) {
 			continue
 		}
-		return res.with(heads), err
+		return res, step, err
 	}
 }
 
-// run runs the sensor's code and stores what it brought.
-func (p *Poller) run(ctx context.Context, turn sensor.Turn) ([]sensor.BatchHead, error) {
-	poll, err := p.Runner.Poll(ctx, sensor.PollRequest{
-		Sensor: turn.Sensor, Cursor: turn.Cursor, Timeout: turn.Sensor.Spec(p.Settings).Timeout,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("polling %q: %w", turn.Sensor.Ref, err)
+// run runs the sensor's code and stores what it brings. If took is there, it is called with what became of each part;
+// otherwise that is in the result.
+func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took func(sensor.Appended)) (PollResult, error) {
+	turn.Sensor.DedupeTTL = cmp.Or(turn.Sensor.DedupeTTL, p.Settings.DedupeTTL)
+	res.Host = p.Host
+	var heads []sensor.BatchHead
+	take := func(ctx context.Context, part sensor.Part) error {
+		appended, err := p.Store.Append(ctx, turn, part)
+		if err != nil {
+			return err
+		}
+		turn.TailSeq = appended.Seq
+		if part.Cursor != nil {
+			turn.Cursor = part.Cursor
+		}
+		if appended.Suppressed > 0 {
+			p.Metrics.Suppressed(turn.Sensor.TriggerRef, appended.Suppressed)
+		}
+		if took != nil {
+			took(appended)
+			return nil
+		}
+		heads = append(heads, appended.Batches...)
+		res.Suppressed += appended.Suppressed
+		return nil
 	}
-	return p.Store.SavePoll(ctx, turn, poll)
+	poll, err := p.Runner.Poll(ctx, sensor.PollRequest{
+		Sensor: turn.Sensor, Cursor: turn.Cursor, Timeout: turn.Sensor.Spec(p.Settings).Timeout, Take: take,
+	})
+	if err == nil && (len(poll.Payloads) > 0 || poll.Cursor != nil) {
+		err = take(ctx, lastPart(poll))
+	}
+	if waiting, ok := errors.AsType[*sensor.NotReady](err); ok {
+		res.Waiting, res.NextAfter = waiting.Reason, waiting.RetryAfter
+		return res, nil
+	}
+	if err != nil {
+		return res, fmt.Errorf("polling %q: %w", turn.Sensor.Ref, err)
+	}
+	p.Metrics.Run(turn.Sensor.Runtime, poll.Warm)
+	res.Again, res.NextAfter, res.Skip = poll.More, poll.NextAfter, clipText(poll.Skip, maxSkip)
+	res.Sandbox, res.Warm, res.Memory = poll.Sandbox, poll.Warm, poll.Usage.Memory
+	return res.with(heads), nil
+}
+
+// lastPart is what a runner returned instead of calling Take.
+func lastPart(poll sensor.Poll) sensor.Part {
+	part := sensor.Part{Cursor: poll.Cursor, Items: make([]sensor.Item, len(poll.Payloads))}
+	for i, payload := range poll.Payloads {
+		part.Items[i].Payload = payload
+	}
+	return part
+}
+
+// maxSkip bounds, in bytes, what the reason for a skipped poll adds to a workflow's history.
+const maxSkip = 500
+
+// clipText cuts a text off, between two characters.
+func clipText(text string, limit int) string {
+	const mark = "..."
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-len(mark)], "") + mark
 }
 
 func (r PollResult) with(heads []sensor.BatchHead) PollResult {

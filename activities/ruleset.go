@@ -1,9 +1,7 @@
 package activities
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -102,93 +100,60 @@ func compileRules(set sensor.Ruleset, logger *zap.Logger) *compiledRules {
 	return c
 }
 
-// match evaluates every rule on every event; matches are in the order of the events, then of the rules.
-func (c *compiledRules) match(ctx context.Context, events []sensor.Event) ([]sensor.Match, error) {
-	if len(c.rules) == 0 {
-		return nil, nil
+// rulesets are the compiled rules of the triggers of a batch, by ref.
+type rulesets map[string]*compiledRules
+
+// of returns the compiled rules of the events' triggers as they are now.
+func (c *ruleCache) of(ctx context.Context, events []sensor.Event) (rulesets, error) {
+	sets := rulesets{}
+	for i := range events {
+		trigger := events[i].TriggerRef
+		if sets[trigger] != nil {
+			continue
+		}
+		rules, err := c.get(ctx, trigger)
+		if err != nil {
+			return nil, err
+		}
+		sets[trigger] = rules
 	}
+	return sets, nil
+}
+
+// versions returns the versions of the rulesets, by the ref of their trigger.
+func (s rulesets) versions() map[string]int64 {
+	versions := make(map[string]int64, len(s))
+	for trigger, rules := range s {
+		versions[trigger] = rules.version
+	}
+	return versions
+}
+
+// match evaluates every rule of its trigger on every event; matches are in the order of the events, then of the rules.
+func (s rulesets) match(ctx context.Context, events []sensor.Event) ([]sensor.Match, error) {
 	var matches []sensor.Match
-	var origin origin
+	origins := make(map[string]*origin, len(s))
+	for trigger := range s {
+		origins[trigger] = &origin{}
+	}
 	for i := range events {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		doc, err := c.document(&events[i], &origin)
-		if err != nil {
-			return nil, fmt.Errorf("event %d: %w", events[i].ID, err)
+		event := &events[i]
+		rules := s[event.TriggerRef]
+		if len(rules.rules) == 0 {
+			continue
 		}
-		for _, r := range c.rules {
+		doc, err := rules.document(event, origins[event.TriggerRef])
+		if err != nil {
+			return nil, fmt.Errorf("event %d: %w", event.ID, err)
+		}
+		for _, r := range rules.rules {
 			if r.program.Match(&doc) {
-				matches = append(matches, sensor.Match{EventID: events[i].ID, Rule: r.rule})
+				matches = append(matches, sensor.Match{Event: event, Rule: r.rule})
 			}
 		}
 	}
 	return matches, nil
-}
-
-// origin is an event's decoded config, shared by the events of a batch.
-type origin struct {
-	raw                     []byte
-	config, trigger, sensor condition.Value
-}
-
-// document decodes what the rules look at.
-func (c *compiledRules) document(e *sensor.Event, o *origin) (condition.Document, error) {
-	var doc condition.Document
-	var err error
-	if doc[condition.Payload], err = condition.Decode(e.Payload); err != nil {
-		return doc, fmt.Errorf("payload: %w", err)
-	}
-	if c.uses[condition.Event] {
-		if doc[condition.Event], err = eventValue(e); err != nil {
-			return doc, err
-		}
-	}
-	if c.uses[condition.Config] || c.uses[condition.Trigger] || c.uses[condition.Sensor] {
-		if !bytes.Equal(o.raw, e.Config) {
-			if *o, err = decodeOrigin(e.Config); err != nil {
-				return doc, fmt.Errorf("config: %w", err)
-			}
-		}
-		doc[condition.Config], doc[condition.Trigger], doc[condition.Sensor] = o.config, o.trigger, o.sensor
-	}
-	return doc, nil
-}
-
-func decodeOrigin(config []byte) (origin, error) {
-	var parts struct {
-		Trigger json.RawMessage `json:"trigger"`
-		Sensor  json.RawMessage `json:"sensor"`
-	}
-	if err := json.Unmarshal(config, &parts); err != nil {
-		return origin{}, err
-	}
-	o := origin{raw: config}
-	for _, part := range []struct {
-		raw  []byte
-		into *condition.Value
-	}{{config, &o.config}, {parts.Trigger, &o.trigger}, {parts.Sensor, &o.sensor}} {
-		if len(part.raw) == 0 {
-			continue
-		}
-		var err error
-		if *part.into, err = condition.Decode(part.raw); err != nil {
-			return origin{}, err
-		}
-	}
-	return o, nil
-}
-
-// eventValue is the event's row as conditions see it.
-func eventValue(e *sensor.Event) (condition.Value, error) {
-	raw, err := json.Marshal(struct {
-		ID         int64  `json:"id"`
-		TriggerRef string `json:"trigger_ref"`
-		SourceRef  string `json:"source_ref,omitempty"`
-		Created    string `json:"created"`
-	}{e.ID, e.TriggerRef, e.SensorRef, e.Created.UTC().Format("2006-01-02T15:04:05.999999Z07:00")})
-	if err != nil {
-		return condition.Value{}, err
-	}
-	return condition.Decode(raw)
 }

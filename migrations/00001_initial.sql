@@ -175,12 +175,15 @@ create table attune.poll_batch (
     trigger_ref text        not null,
     seq         bigint      not null default 0,
     status      text        not null default 'stored' check (status in ('stored', 'generated', 'matched', 'done')),
-    count       integer     not null check (count > 0),
+    count       integer     not null check (count >= 0),
     payloads    bytea[],
+    triggers    text[],
+    occurred    timestamptz[],
+    keys        text[],
     config      jsonb       not null,
     cursor      jsonb,
     dedupe_key  text        unique,
-    ruleset     bigint,
+    rulesets    jsonb,
     created     timestamptz not null default now(),
     generated   timestamptz,
     matched     timestamptz,
@@ -194,19 +197,44 @@ comment on table attune.poll_batch is 'What one poll brought back, stored before
 comment on column attune.poll_batch.id is 'Internal key.';
 comment on column attune.poll_batch.sensor is 'The sensor that was polled, which may be gone since; null: a system event.';
 comment on column attune.poll_batch.sensor_ref is 'Ref of that sensor; null: a system event.';
-comment on column attune.poll_batch.trigger_ref is 'Ref of the trigger that the events are of.';
+comment on column attune.poll_batch.trigger_ref is 'Ref of the trigger that the events are of, but for those that triggers gives another one.';
 comment on column attune.poll_batch.seq is 'Number of the batch among those of the sensor; 0 for system events.';
 comment on column attune.poll_batch.status is 'stored: payloads wait; generated: event rows exist; matched: enforcement rows exist; done: all of them confirmed by the broker.';
-comment on column attune.poll_batch.count is 'How many payloads the poll brought.';
+comment on column attune.poll_batch.count is 'How many payloads the batch has; 0: it only moves the cursor.';
 comment on column attune.poll_batch.payloads is 'The payloads as the sensor wrote them, raw bytes in poll order; null once they are rows.';
+comment on column attune.poll_batch.triggers is 'Ref of the trigger of each payload, empty for trigger_ref; null: all are of that, or the batch is done.';
+comment on column attune.poll_batch.occurred is 'When each payload happened, as the sensor''s code says; null: of none, or the batch is done.';
+comment on column attune.poll_batch.keys is 'Key of each payload, empty for none; null: none has one, or the batch is done.';
 comment on column attune.poll_batch.config is 'Snapshot of trigger and sensor at the time of the poll; becomes event.config.';
 comment on column attune.poll_batch.cursor is 'The sensor''s cursor once this batch is committed; null: it stays as it is.';
 comment on column attune.poll_batch.dedupe_key is 'Makes storing a system event repeatable; null: none.';
-comment on column attune.poll_batch.ruleset is 'The trigger''s ruleset that the events were matched against.';
+comment on column attune.poll_batch.rulesets is 'The rulesets that the events were matched against, by the ref of their trigger; null: not matched yet.';
 comment on column attune.poll_batch.created is 'When the poll was stored.';
 comment on column attune.poll_batch.generated is 'When its event rows were committed.';
 comment on column attune.poll_batch.matched is 'When its enforcement rows were committed.';
 comment on column attune.poll_batch.done is 'When the broker had confirmed the last of its messages.';
+
+create table attune.event_key (
+    sensor_ref      text        not null,
+    key             text        not null,
+    batch           bigint      not null,
+    position        integer     not null,
+    created         timestamptz not null default now(),
+    expires         timestamptz not null,
+    suppressed      bigint      not null default 0,
+    last_suppressed timestamptz,
+    primary key (sensor_ref, key)
+);
+create index event_key_expires on attune.event_key (expires);
+comment on table attune.event_key is 'A key that a sensor''s code gave to an event: until it expires, further events of the sensor with the same key are suppressed. Kept by ref, as the sensor''s state is.';
+comment on column attune.event_key.sensor_ref is 'Ref of the sensor.';
+comment on column attune.event_key.key is 'The key; unique within the sensor.';
+comment on column attune.event_key.batch is 'The batch that has the event. Not a foreign key: a key may outlive the rows that retention deletes.';
+comment on column attune.event_key.position is 'Its place in that batch, from 0.';
+comment on column attune.event_key.created is 'When the event was stored.';
+comment on column attune.event_key.expires is 'Until when the key suppresses others; what is expired is deleted in the background.';
+comment on column attune.event_key.suppressed is 'How many events it has suppressed.';
+comment on column attune.event_key.last_suppressed is 'When it last suppressed one; null: never.';
 
 create table attune.event (
     id          bigint      generated always as identity primary key,
@@ -218,6 +246,7 @@ create table attune.event (
     source_ref  text,
     config      jsonb       not null,
     payload     jsonb       not null,
+    occurred_at timestamptz,
     created     timestamptz not null default now(),
     unique (batch, position)
 );
@@ -234,6 +263,7 @@ comment on column attune.event.source is 'The sensor that saw it, which may be g
 comment on column attune.event.source_ref is 'Ref of that sensor; null: a system event.';
 comment on column attune.event.config is 'Snapshot of trigger and sensor when it was seen.';
 comment on column attune.event.payload is 'What was seen; valid against the trigger''s out_schema.';
+comment on column attune.event.occurred_at is 'When it happened, as the sensor''s code says; null: it does not.';
 comment on column attune.event.created is 'When the row was written.';
 
 create table attune.rejected_event (

@@ -1,7 +1,8 @@
 // Package audit checks that the guarantees of the service hold for everything that a database holds, and, given the
 // messages that were published, for those too. It recomputes what it checks.
 //
-//  1. Every payload of a committed batch has exactly one event row, or is refused with a reason.
+//  1. Every payload of a committed batch has exactly one event row, or is refused with a reason; and a key suppresses
+//     nothing but what is an event already, or will be.
 //  2. Every event has exactly one enforcement of each enabled rule that matches it.
 //  3. Every event and enforcement was published, always under the same message ID.
 //  4. The order of a sensor's events is the order of its polls.
@@ -60,6 +61,7 @@ type Report struct {
 	Rejected     int64     `json:"rejected"`
 	Enforcements int64     `json:"enforcements"`
 	Evaluations  int64     `json:"evaluations"` // of a rule on an event
+	Keys         int64     `json:"keys"`        // that suppress events
 	Messages     int64     `json:"messages"`
 	Findings     []Finding `json:"findings"` // the first 1,000
 	Total        int64     `json:"total_findings"`
@@ -100,7 +102,10 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		if err := a.events(v.Events(ctx), rules); err != nil {
 			return err
 		}
-		return a.enforcements(v.Enforcements(ctx))
+		if err := a.enforcements(v.Enforcements(ctx)); err != nil {
+			return err
+		}
+		return a.keys(v.Keys(ctx))
 	})
 	if err != nil {
 		return a.report, err
@@ -150,7 +155,7 @@ func (a *auditor) batch(b store.AuditBatch, subject string) {
 	switch {
 	case !committed && rows > 0:
 		a.find(1, subject, "is only stored, but has %d rows", rows)
-	case committed && (rows != b.Count || b.Positions != b.Count || b.FirstPosition != 0 || b.LastPosition != b.Count-1):
+	case committed && (rows != b.Count || b.Positions != b.Count || b.FirstPosition != min(b.Count-1, 0) || b.LastPosition != b.Count-1):
 		a.find(1, subject, "has %d payloads, but %d events and %d refused at %d positions from %d to %d",
 			b.Count, b.Events, b.Rejected, b.Positions, b.FirstPosition, b.LastPosition)
 	}
@@ -161,9 +166,6 @@ func (a *auditor) batch(b store.AuditBatch, subject string) {
 	case !committed && b.Seq <= b.CommittedSeq:
 		a.find(5, subject, "of sensor %s has no events yet, but the cursor is at %d already, and the batch is %d",
 			b.SensorRef, b.CommittedSeq, b.Seq)
-	}
-	if matched := b.Status == sensor.BatchMatched || b.Status == sensor.BatchDone; matched && b.Ruleset == nil && b.Events > 0 {
-		a.find(2, subject, "is %s, but does not say by which rules", b.Status)
 	}
 }
 
@@ -193,6 +195,25 @@ func (a *auditor) enforcements(enforcements iter.Seq2[store.AuditEnforcement, er
 		}
 		a.report.Enforcements++
 		a.publishedRow(row{KindEnforcement, e.ID}, fmt.Sprintf("enforcement %d", e.ID), e.BatchStatus, e.Created)
+	}
+	return nil
+}
+
+// keys checks that what a key suppresses is not lost: the event that has the key is there, or still waits in its batch.
+func (a *auditor) keys(keys iter.Seq2[store.AuditKey, error]) error {
+	for k, err := range keys {
+		if err != nil {
+			return err
+		}
+		a.report.Keys++
+		subject := fmt.Sprintf("key %q", k.Key)
+		switch {
+		case k.Position < 0 || k.Position >= k.Count:
+			a.find(1, subject, "of sensor %s is of payload %d of batch %d, which has %d", k.SensorRef, k.Position, k.BatchID, k.Count)
+		case k.BatchStatus != sensor.BatchStored && !k.HasEvent:
+			a.find(1, subject, "of sensor %s suppresses events, but payload %d of batch %d is none: run `starter dedupe clear`",
+				k.SensorRef, k.Position, k.BatchID)
+		}
 	}
 	return nil
 }

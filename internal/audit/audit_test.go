@@ -91,13 +91,13 @@ func (b *bundle) save(payloads ...string) []sensor.BatchHead {
 	b.t.Helper()
 	turn, err := b.store.Turn(b.ctx, "shop.orders")
 	require.NoError(b.t, err)
-	poll := sensor.Poll{Cursor: json.RawMessage(`1`)}
+	part := sensor.Part{Cursor: json.RawMessage(`1`)}
 	for _, p := range payloads {
-		poll.Payloads = append(poll.Payloads, []byte(p))
+		part.Items = append(part.Items, sensor.Item{Payload: []byte(p)})
 	}
-	heads, err := b.store.SavePoll(b.ctx, turn, poll)
+	appended, err := b.store.Append(b.ctx, turn, part)
 	require.NoError(b.t, err)
-	return heads
+	return appended.Batches
 }
 
 // process takes a batch from stored to done.
@@ -119,17 +119,18 @@ func (b *bundle) process(id int64) {
 	set, err := b.store.Ruleset(b.ctx, batch.TriggerRef)
 	require.NoError(b.t, err)
 	var matches []sensor.Match
-	for _, e := range events {
+	for j := range events {
+		e := &events[j]
 		for i, r := range set.Rules {
 			matched := map[string]bool{
 				"shop.every": true, "shop.big": strings.Contains(string(e.Payload), "250"), "shop.ours": e.SensorRef != "",
 			}[r.Ref]
 			if matched {
-				matches = append(matches, sensor.Match{EventID: e.ID, Rule: &set.Rules[i]})
+				matches = append(matches, sensor.Match{Event: e, Rule: &set.Rules[i]})
 			}
 		}
 	}
-	_, err = b.store.CommitEnforcements(b.ctx, id, set.Version, matches)
+	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{set.TriggerRef: set.Version}, matches)
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.store.FinishBatch(b.ctx, id))
 }
@@ -226,12 +227,12 @@ func TestFaults(t *testing.T) {
 			},
 		},
 		"enforcements before the match": {
-			`update attune.poll_batch set status = 'generated', ruleset = null where id = 3`,
+			`update attune.poll_batch set status = 'generated', rulesets = null where id = 3`,
 			[]string{"2: event 4 has 1 enforcements, but its batch is not matched yet"},
 		},
 		"matched by no rules": {
-			`update attune.poll_batch set ruleset = null where id = 3; delete from attune.enforcement where event = 4`,
-			[]string{"2: batch 3 is done, but does not say by which rules"},
+			`update attune.poll_batch set rulesets = null where id = 3; delete from attune.enforcement where event = 4`,
+			[]string{"2: event 4 is in a batch that is done, but that does not say by which rules of trigger shop.order"},
 		},
 		"rule that does not compile": {
 			`update attune.rule set conditions = '[1]' where ref = 'shop.off'`,
@@ -248,7 +249,7 @@ func TestFaults(t *testing.T) {
 		},
 		"cursor ahead of its events": {
 			`delete from attune.enforcement where event = 3; delete from attune.event where id = 3;
-			update attune.poll_batch set status = 'stored', ruleset = null where id = 2`,
+			update attune.poll_batch set status = 'stored', rulesets = null where id = 2`,
 			[]string{"5: batch 2 of sensor shop.orders has no events yet, but the cursor is at 2 already"},
 		},
 		"rows of a stored batch": {

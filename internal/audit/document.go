@@ -25,6 +25,9 @@ func document(e *sensor.Event) (condition.Document, error) {
 	if e.SensorRef != "" {
 		event["source_ref"] = e.SensorRef
 	}
+	if e.OccurredAt != nil {
+		event["occurred_at"] = e.OccurredAt.UTC().Format("2006-01-02T15:04:05.999999Z07:00")
+	}
 	row, err := json.Marshal(event)
 	if err != nil {
 		return doc, err

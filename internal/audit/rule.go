@@ -47,9 +47,7 @@ func (a *auditor) match(e *store.AuditEvent, rules *ruleset, subject string) {
 		}
 	}
 	if e.Ruleset == nil {
-		if len(e.RuleRefs) > 0 {
-			a.find(2, subject, "has %d enforcements, but its batch is not matched yet", len(e.RuleRefs))
-		}
+		a.unmatched(e, subject)
 		return
 	}
 	if e.TriggerID == nil || *e.TriggerID != rules.triggerID[e.TriggerRef] {
@@ -78,5 +76,15 @@ func (a *auditor) match(e *store.AuditEvent, rules *ruleset, subject string) {
 		case !matches && enforced:
 			a.find(2, subject, "has an enforcement of rule %s, which it does not match", r.Ref)
 		}
+	}
+}
+
+// unmatched checks an event whose batch does not say by which rules of its trigger it was matched.
+func (a *auditor) unmatched(e *store.AuditEvent, subject string) {
+	switch {
+	case e.BatchStatus == sensor.BatchMatched || e.BatchStatus == sensor.BatchDone:
+		a.find(2, subject, "is in a batch that is %s, but that does not say by which rules of trigger %s", e.BatchStatus, e.TriggerRef)
+	case len(e.RuleRefs) > 0:
+		a.find(2, subject, "has %d enforcements, but its batch is not matched yet", len(e.RuleRefs))
 	}
 }

@@ -20,12 +20,14 @@ func (b *bench) seed() {
 	b.ok("apply", folder(b.t, "shop"))
 	turn, err := b.store.Turn(b.ctx, "shop.orders")
 	require.NoError(b.t, err)
-	heads, err := b.store.SavePoll(b.ctx, turn, sensor.Poll{
-		Payloads: [][]byte{[]byte(`{"total": 5}`), []byte("not JSON \xff"), []byte(`{"total": 250}`)},
-		Cursor:   json.RawMessage(`"page 2"`),
+	appended, err := b.store.Append(b.ctx, turn, sensor.Part{
+		Items: []sensor.Item{
+			{Payload: []byte(`{"total": 5}`)}, {Payload: []byte("not JSON \xff")}, {Payload: []byte(`{"total": 250}`)},
+		},
+		Cursor: json.RawMessage(`"page 2"`),
 	})
 	require.NoError(b.t, err)
-	b.process(heads[0].ID, []int{0, 2}, 1)
+	b.process(appended.Batches[0].ID, []int{0, 2}, 1)
 	id, err := b.store.StoreSystemEvent(b.ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{"total": 7}`)})
 	require.NoError(b.t, err)
 	b.process(id, []int{0})
@@ -49,14 +51,15 @@ func (b *bench) process(id int64, accepted []int, refused ...int) {
 	set, err := b.store.Ruleset(b.ctx, batch.TriggerRef)
 	require.NoError(b.t, err)
 	var matches []sensor.Match
-	for _, e := range rows {
+	for j := range rows {
+		e := &rows[j]
 		for i, rule := range set.Rules {
 			if rule.Ref == "shop.every" || strings.Contains(string(e.Payload), "250") {
-				matches = append(matches, sensor.Match{EventID: e.ID, Rule: &set.Rules[i]})
+				matches = append(matches, sensor.Match{Event: e, Rule: &set.Rules[i]})
 			}
 		}
 	}
-	_, err = b.store.CommitEnforcements(b.ctx, id, set.Version, matches)
+	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{set.TriggerRef: set.Version}, matches)
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.store.FinishBatch(b.ctx, id))
 }

@@ -134,7 +134,7 @@ func TestSetCursorOfASensorThatDoesNotRun(t *testing.T) {
 
 	turn, err := b.store.Turn(b.ctx, "shop.orders")
 	require.NoError(t, err)
-	_, err = b.store.SavePoll(b.ctx, turn, sensor.Poll{Payloads: [][]byte{[]byte("{}")}})
+	_, err = b.store.Append(b.ctx, turn, sensor.Part{Items: []sensor.Item{{Payload: []byte("{}")}}})
 	require.NoError(t, err)
 	require.Contains(t, b.fails(2, "set-cursor", "shop.orders", "1"), "stopped in the middle of a batch")
 }

@@ -25,6 +25,7 @@ func NewEventCreated(service string, e sensor.Event) Envelope[EventCreated] {
 		SensorID:   e.SensorID,
 		Payload:    e.Payload,
 		Config:     e.Config,
+		OccurredAt: e.OccurredAt,
 	}
 	if e.SensorRef != "" {
 		payload.SensorRef = &e.SensorRef

@@ -28,6 +28,8 @@ type EventCreated struct {
 	Payload json.RawMessage `json:"payload"`
 	// Snapshot of trigger and sensor when it was seen: {"trigger": {...}, "sensor": {...} or null}.
 	Config json.RawMessage `json:"config"`
+	// When it happened, as the sensor's code says; absent: it does not.
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
 }
 
 // MessageType implements Payload.

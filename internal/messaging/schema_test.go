@@ -90,7 +90,7 @@ func samples() []sample {
 	id, name, at := int64(12), "examples.git_log", time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
 	raw := json.RawMessage(`{"any": ["value"]}`)
 	return []sample{
-		newSample(EventCreated{1, &id, "examples.commit", &id, &name, raw, raw}),
+		newSample(EventCreated{1, &id, "examples.commit", &id, &name, raw, raw, &at}),
 		newSample(EnforcementCreated{1, 2, "examples.big_commit", 3, "examples.commit", raw}),
 		newSample(ExecutionRequested{1, &id, "core.echo", &id, &id, raw}),
 		newSample(ExecutionStatusChanged{1, "core.echo", "running", "completed", at}),

@@ -79,7 +79,11 @@ func object(t *testing.T, structure reflect.Type, kind MessageType, docs map[str
 		if field.Type.Kind() == reflect.Struct && field.Type != reflect.TypeFor[time.Time]() {
 			value = object(t, field.Type, kind, docs)
 		} else {
-			value = scalar(t, field.Type, kind)
+			kindOf := field.Type
+			if options != "" && kindOf.Kind() == reflect.Pointer {
+				kindOf = kindOf.Elem() // it is absent, never null
+			}
+			value = scalar(t, kindOf, kind)
 		}
 		if tag == "version" {
 			value.Pattern = `^1\.[0-9]+$`

@@ -26,6 +26,8 @@ type Metrics struct {
 	events       metric.Int64Counter
 	enforcements metric.Int64Counter
 	rejected     metric.Int64Counter
+	suppressed   metric.Int64Counter
+	runs         metric.Int64Counter
 	published    metric.Int64Counter
 }
 
@@ -57,7 +59,7 @@ func durations() sdkmetric.View {
 }
 
 func (m *Metrics) createInstruments() error {
-	var errs [5]error
+	var errs [7]error
 	m.steps, errs[0] = m.meter.Float64Histogram("attune_step_duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of the steps of a sensor's cycle."))
 	m.events, errs[1] = m.meter.Int64Counter("attune_events",
@@ -68,6 +70,10 @@ func (m *Metrics) createInstruments() error {
 		metric.WithDescription("Payloads that could not become events."))
 	m.published, errs[4] = m.meter.Int64Counter("attune_published_messages",
 		metric.WithDescription("Messages handed to the broker, by what came of them."))
+	m.suppressed, errs[5] = m.meter.Int64Counter("attune_suppressed_payloads",
+		metric.WithDescription("Payloads that were dropped because their key was there already, by the first trigger of their sensor."))
+	m.runs, errs[6] = m.meter.Int64Counter("attune_sensor_runs",
+		metric.WithDescription("Runs of sensors' code, in a process of an earlier poll (warm) or a new one (cold)."))
 	return errors.Join(errs[:]...)
 }
 
@@ -83,7 +89,7 @@ func (m *Metrics) TemporalHandler() client.MetricsHandler {
 	})
 }
 
-// Step records one run of a step: poll, generate or match. Outcomes are ok, empty, sensor_error and error.
+// Step records one run of a step: poll, stream, generate or match. Outcomes are ok, empty, sensor_error and error.
 func (m *Metrics) Step(step, outcome string, d time.Duration) {
 	m.steps.Record(context.Background(), d.Seconds(),
 		metric.WithAttributes(attribute.String("step", step), attribute.String("outcome", outcome)))
@@ -97,6 +103,19 @@ func (m *Metrics) Enforcements(trigger string, n int) { count(m.enforcements, "t
 
 // Rejected counts n payloads of a trigger that could not become events.
 func (m *Metrics) Rejected(trigger string, n int) { count(m.rejected, "trigger", trigger, n) }
+
+// Suppressed counts n payloads that were dropped because their key was there already, by their sensor's first trigger.
+func (m *Metrics) Suppressed(trigger string, n int) { count(m.suppressed, "trigger", trigger, n) }
+
+// Run counts one run of a sensor's code, by its runtime and whether the process was there already.
+func (m *Metrics) Run(runtime string, warm bool) {
+	process := "cold"
+	if warm {
+		process = "warm"
+	}
+	m.runs.Add(context.Background(), 1,
+		metric.WithAttributes(attribute.String("runtime", runtime), attribute.String("process", process)))
+}
 
 // Published counts n messages by what came of them, such as confirmed or failed.
 func (m *Metrics) Published(outcome string, n int) { count(m.published, "outcome", outcome, n) }

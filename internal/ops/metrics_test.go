@@ -25,6 +25,9 @@ func TestMetricsScrape(t *testing.T) {
 	m.Events("demo.commit", 4)
 	m.Enforcements("demo.commit", 2)
 	m.Rejected("demo.commit", 1)
+	m.Suppressed("demo.commit", 5)
+	m.Run("core.python3", true)
+	m.Run("core.python3", false)
 	m.Published("confirmed", 9)
 	require.NoError(t, m.ObserveSensors(func(context.Context) (map[string]int64, error) {
 		return map[string]int64{"running": 5, "failed": 1}, nil
@@ -46,6 +49,9 @@ func TestMetricsScrape(t *testing.T) {
 		`attune_events_total{trigger="demo.commit"} 7`,
 		`attune_enforcements_total{trigger="demo.commit"} 2`,
 		`attune_rejected_payloads_total{trigger="demo.commit"} 1`,
+		`attune_suppressed_payloads_total{trigger="demo.commit"} 5`,
+		`attune_sensor_runs_total{process="warm",runtime="core.python3"} 1`,
+		`attune_sensor_runs_total{process="cold",runtime="core.python3"} 1`,
 		`attune_published_messages_total{outcome="confirmed"} 9`,
 		`attune_sensors{state="failed"} 1`,
 		`attune_sensors{state="running"} 5`,

@@ -9,6 +9,9 @@ import (
 // MaxBatch is the most payloads that one batch holds; a larger poll becomes several.
 const MaxBatch = 1000
 
+// MaxKey is the most bytes that the key of an event has.
+const MaxKey = 1024
+
 // BatchStatus says how far a batch has come. It only ever moves forward.
 type BatchStatus string
 
@@ -28,9 +31,23 @@ type Batch struct {
 	TriggerRef string
 	Seq        int64
 	Status     BatchStatus
-	Count      int
+	Count      int             // 0: it only moves the cursor
 	Payloads   [][]byte        // as the sensor wrote them, in poll order; nil once they are rows
+	Triggers   []string        // of each payload, empty: TriggerRef; nil: all are of TriggerRef
+	Occurred   []*time.Time    // when each happened, nil: not known; nil: of none
 	Config     json.RawMessage // snapshot of trigger and sensor, see Snapshot
+}
+
+// Item returns what the poll said of the payload at a position.
+func (b Batch) Item(position int) Item {
+	item := Item{Payload: b.Payloads[position]}
+	if b.Triggers != nil {
+		item.TriggerRef = b.Triggers[position]
+	}
+	if b.Occurred != nil && b.Occurred[position] != nil {
+		item.OccurredAt = *b.Occurred[position]
+	}
+	return item
 }
 
 // BatchHead is what the workflow needs to know of a batch.
@@ -41,11 +58,18 @@ type BatchHead struct {
 
 // Turn is what a poll starts from: the definition, where the sensor got to, and what an earlier poll left unfinished.
 type Turn struct {
-	Sensor       Sensor
-	Trigger      Trigger
-	CommittedSeq int64
-	Cursor       json.RawMessage // nil: from the beginning
-	Pending      []BatchHead     // unfinished batches in order; polling waits for them
+	Sensor  Sensor
+	Trigger Trigger         // the first of the sensor's
+	TailSeq int64           // number of the sensor's last batch or change of the cursor; whoever appends goes on from it
+	Cursor  json.RawMessage // as the last batch leaves it; nil: from the beginning
+	Pending []BatchHead     // unfinished batches in order
+}
+
+// Appended is what became of a part of a poll.
+type Appended struct {
+	Batches    []BatchHead // in order
+	Seq        int64       // the tail by now: the next part of the same poll goes on from it
+	Suppressed int         // items that were dropped because their key is there already
 }
 
 // PollRequest is one order to run a sensor's code.
@@ -102,15 +126,18 @@ type SystemEvent struct {
 
 // Rejection is a payload that cannot become an event.
 type Rejection struct {
-	Position int // in its batch, from 0
-	Raw      []byte
-	Reason   string
+	Position   int // in its batch, from 0
+	Raw        []byte
+	TriggerRef string // empty: the batch's
+	Reason     string
 }
 
 // NewEvent is a payload that passed all checks.
 type NewEvent struct {
-	Position int // in its batch, from 0
-	Payload  json.RawMessage
+	Position   int // in its batch, from 0
+	Payload    json.RawMessage
+	TriggerRef string    // empty: the batch's
+	OccurredAt time.Time // zero: not known
 }
 
 // Event is one occurrence of a trigger, as stored.
@@ -124,13 +151,14 @@ type Event struct {
 	SensorRef  string          // empty: a system event
 	Config     json.RawMessage // see Snapshot
 	Payload    json.RawMessage
+	OccurredAt *time.Time // as the sensor's code says; nil: it does not
 	Created    time.Time
 }
 
 // Match says that a rule matched an event.
 type Match struct {
-	EventID int64
-	Rule    *Rule
+	Event *Event
+	Rule  *Rule
 }
 
 // Enforcement is one rule matched by one event, as stored.

@@ -1,16 +1,14 @@
 package service
 
 import (
+	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/worker"
 
-	"github.com/attune-automation/sensors/activities"
 	"github.com/attune-automation/sensors/internal/config"
-	"github.com/attune-automation/sensors/internal/runner"
-	"github.com/attune-automation/sensors/internal/runner/process"
-	"github.com/attune-automation/sensors/internal/schema"
 	"github.com/attune-automation/sensors/workflows"
 )
 
@@ -21,11 +19,43 @@ const (
 	localActivities = 100
 	// heartbeatThrottle bounds how long a cancelled poll goes on: it learns of it with its next heartbeat.
 	heartbeatThrottle = 5 * time.Second
-	// schemas is how many compiled JSON Schemas are kept.
-	schemas = 1000
 )
 
-func (s *Service) workerOptions(fatal chan<- error) worker.Options {
+// workers are the Temporal workers of this process: one on the task queue of workflows, and one that polls for each queue
+// of polls.
+type workers []worker.Worker
+
+// newWorkers returns workers that do not work yet. What makes one of them fail goes to fatal.
+func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
+	onFatal := func(err error) {
+		select {
+		case fatal <- err:
+		default:
+		}
+	}
+	queue := s.config.Temporal.TaskQueue
+	base := worker.New(s.temporal, queue, s.baseOptions(onFatal))
+	poller, err := s.register(base)
+	if err != nil {
+		return nil, err
+	}
+	all := workers{base}
+	if !s.has(config.RoleActivities) {
+		return all, nil
+	}
+	for _, name := range s.config.Worker.Queues {
+		options, err := s.pollOptions(name, onFatal)
+		if err != nil {
+			return nil, err
+		}
+		w := worker.New(s.temporal, workflows.PollQueue(queue, name), options)
+		w.RegisterActivity(poller)
+		all = append(all, w)
+	}
+	return all, nil
+}
+
+func (s *Service) baseOptions(onFatal func(error)) worker.Options {
 	return worker.Options{
 		MaxConcurrentActivityExecutionSize:      s.config.Worker.MaxConcurrentPolls + otherActivities,
 		MaxConcurrentLocalActivityExecutionSize: localActivities,
@@ -35,60 +65,59 @@ func (s *Service) workerOptions(fatal chan<- error) worker.Options {
 		WorkerStopTimeout:                       s.stopTimeout(),
 		DisableWorkflowWorker:                   !s.has(config.RoleWorkflows),
 		LocalActivityWorkerOnly:                 !s.has(config.RoleActivities),
-		OnFatalError: func(err error) {
-			select {
-			case fatal <- err:
-			default:
-			}
-		},
+		OnFatalError:                            onFatal,
 	}
+}
+
+// pollOptions are those of the worker of one queue of polls. It begins with one request at a time, since each holds a
+// place.
+func (s *Service) pollOptions(queue string, onFatal func(error)) (worker.Options, error) {
+	others, err := worker.NewFixedSizeSlotSupplier(1) // of kinds of tasks that it does not ask for
+	if err != nil {
+		return worker.Options{}, err
+	}
+	tuner, err := worker.NewCompositeTuner(worker.CompositeTunerOptions{
+		WorkflowSlotSupplier: others, LocalActivitySlotSupplier: others, NexusSlotSupplier: others, SessionActivitySlotSupplier: others,
+		ActivitySlotSupplier: queuePlaces{places: s.places, queue: queue},
+	})
+	if err != nil {
+		return worker.Options{}, err
+	}
+	return worker.Options{
+		Tuner: tuner,
+		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{
+			InitialNumberOfPollers: 1,
+		}),
+		MaxHeartbeatThrottleInterval: heartbeatThrottle,
+		WorkerStopTimeout:            s.stopTimeout(),
+		DisableWorkflowWorker:        true,
+		OnFatalError:                 onFatal,
+	}, nil
+}
+
+// start starts all workers, or none.
+func (all workers) start() error {
+	for i, w := range all {
+		if err := w.Start(); err != nil {
+			all[:i].stop()
+			return fmt.Errorf("starting the worker: %w", err)
+		}
+	}
+	return nil
+}
+
+// stop stops all workers at the same time, each within the same time.
+func (all workers) stop() {
+	var wg sync.WaitGroup
+	for _, w := range all {
+		wg.Go(w.Stop)
+	}
+	wg.Wait()
 }
 
 // stopTimeout is what each kind of task gets of the time to shut down: Temporal's worker stops workflow tasks, local
 // activities and activities one after the other. The last tenth is for closing connections.
 func (s *Service) stopTimeout() time.Duration { return s.config.Worker.ShutdownTimeout * 3 / 10 }
-
-// register makes the workflows and activities known. Every role has all activities: a workflow worker runs the short
-// ones as local activities.
-func (s *Service) register(w worker.Worker) error {
-	if s.has(config.RoleWorkflows) {
-		workflows.Register(w)
-	}
-	polls, err := s.runner()
-	if err != nil {
-		return err
-	}
-	settings := s.config.SensorSettings()
-	w.RegisterActivity(&activities.Poller{
-		Store: s.store, Runner: polls, Settings: settings, Grace: s.stopTimeout() / 2, Metrics: s.metrics,
-	})
-	w.RegisterActivity(&activities.Keeper{Store: s.store, Settings: settings})
-	w.RegisterActivity(&activities.Generator{
-		Store: s.store, Publisher: s.publisher, Schemas: schema.NewCache(schemas), Metrics: s.metrics,
-	})
-	w.RegisterActivity(activities.NewMatcher(s.store, s.publisher, s.metrics, s.logger.Named("rules")))
-	w.RegisterActivity(&activities.Emitter{Store: s.store})
-	w.RegisterActivity(&activities.Reconciler{
-		Store: s.store, Fleet: s.fleet, Settings: settings, Limit: s.config.Sensor.MaxConcurrentSensors,
-		Interval: s.config.Sensor.ManagerInterval, Logger: s.logger.Named("manager"),
-	})
-	return nil
-}
-
-func (s *Service) runner() (*runner.Mux, error) {
-	processes, err := process.New(process.Config{
-		Archives: s.store,
-		CacheDir: s.config.Worker.CacheDir,
-		Python:   s.config.Runtime.Python,
-		Node:     s.config.Runtime.Node,
-		Path:     s.config.Runtime.Path,
-		Logger:   s.logger.Named("sensor"),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return runner.New(runner.Config{Runtimes: processes.Runtimes()})
-}
 
 // Version is the version of the program, from the build.
 func Version() string {

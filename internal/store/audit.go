@@ -19,8 +19,8 @@ type AuditView struct {
 }
 
 // AuditBatch is a batch with what the tables say of it. It is sound when, for BatchStored, there are no rows and Seq is
-// beyond CommittedSeq, and when, for every later status, Events + Rejected = Positions = Count, FirstPosition = 0,
-// LastPosition = Count-1, and Seq is not beyond CommittedSeq.
+// beyond CommittedSeq, and when, for every later status, Events + Rejected = Positions = Count, FirstPosition = 0 and
+// LastPosition = Count-1, or both are -1 for a Count of 0, and Seq is not beyond CommittedSeq.
 type AuditBatch struct {
 	ID            int64
 	SensorRef     string // empty: a system event, which has no sequence
@@ -29,12 +29,11 @@ type AuditBatch struct {
 	CommittedSeq  int64 // of the sensor
 	Status        sensor.BatchStatus
 	Count         int
-	Ruleset       *int64 // nil: not matched yet
-	Events        int    // rows
-	Rejected      int    // rows
-	Positions     int    // distinct ones in both
-	FirstPosition int    // -1: none
-	LastPosition  int    // -1: none
+	Events        int // rows
+	Rejected      int // rows
+	Positions     int // distinct ones in both
+	FirstPosition int // -1: none
+	LastPosition  int // -1: none
 	Created       time.Time
 }
 
@@ -43,7 +42,7 @@ type AuditEvent struct {
 	sensor.Event
 	Seq         int64
 	BatchStatus sensor.BatchStatus
-	Ruleset     *int64   // that it was matched against; nil: not yet
+	Ruleset     *int64   // of its trigger that it was matched against; nil: not yet
 	RuleRefs    []string // sorted; a rule that is there twice is a fault
 }
 
@@ -56,6 +55,17 @@ type AuditEnforcement struct {
 	Created     time.Time
 }
 
+// AuditKey is a key that suppresses events, with what there is of the event that it is of.
+type AuditKey struct {
+	SensorRef   string
+	Key         string
+	BatchID     int64
+	Position    int
+	BatchStatus sensor.BatchStatus
+	Count       int  // of the batch's payloads
+	HasEvent    bool // the event is written
+}
+
 // Audit calls f with a view of the database at one moment.
 func (s *Store) Audit(ctx context.Context, f func(v *AuditView) error) error {
 	return s.inSnapshot(ctx, func(tx pgx.Tx) error { return f(&AuditView{tx: tx}) })
@@ -65,7 +75,7 @@ func (s *Store) Audit(ctx context.Context, f func(v *AuditView) error) error {
 func (v *AuditView) Batches(ctx context.Context) iter.Seq2[AuditBatch, error] {
 	return stream[AuditBatch](ctx, v.tx, "reading batches", `
 		select b.id, coalesce(b.sensor_ref, '') as sensor_ref, b.trigger_ref, b.seq,
-			coalesce(st.committed_seq, 0) as committed_seq, b.status, b.count, b.ruleset, b.created,
+			coalesce(st.committed_seq, 0) as committed_seq, b.status, b.count, b.created,
 			n.events, n.rejected, n.positions, n.first_position, n.last_position
 		from attune.poll_batch b
 		left join attune.sensor_state st on st.sensor_ref = b.sensor_ref
@@ -86,7 +96,7 @@ func (v *AuditView) Batches(ctx context.Context) iter.Seq2[AuditBatch, error] {
 // in this order within a sensor.
 func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] {
 	return stream[AuditEvent](ctx, v.tx, "reading events", `
-		select `+eventColumns+`, b.seq, b.status as batch_status, b.ruleset,
+		select `+eventColumns+`, b.seq, b.status as batch_status, (b.rulesets ->> e.trigger_ref)::bigint as ruleset,
 			array(select n.rule_ref from attune.enforcement n where n.event = e.id order by n.rule_ref) as rule_refs
 		from attune.event e join attune.poll_batch b on b.id = e.batch
 		order by b.sensor_ref, b.seq, b.id, e.position`)
@@ -100,6 +110,16 @@ func (v *AuditView) Enforcements(ctx context.Context) iter.Seq2[AuditEnforcement
 		join attune.event e on e.id = n.event
 		join attune.poll_batch b on b.id = e.batch
 		order by n.id`)
+}
+
+// Keys yields every key that has not expired and whose batch is there: retention may have deleted that of an older one.
+func (v *AuditView) Keys(ctx context.Context) iter.Seq2[AuditKey, error] {
+	return stream[AuditKey](ctx, v.tx, "reading keys", `
+		select k.sensor_ref, k.key, k.batch as batch_id, k.position, b.status as batch_status, b.count,
+			exists (select from attune.event e where e.batch = k.batch and e.position = k.position) as has_event
+		from attune.event_key k join attune.poll_batch b on b.id = k.batch
+		where k.expires > now()
+		order by k.sensor_ref, k.key`)
 }
 
 // Rules yields every rule, by ref. Those with Enabled and Ruleset not beyond an event's are the ones that were matched

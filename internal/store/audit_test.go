@@ -32,7 +32,7 @@ func TestAudit(t *testing.T) {
 		ruleset := int64(7)
 		require.Equal(t, store.AuditBatch{
 			ID: done, SensorRef: sensorRef, TriggerRef: triggerRef, Seq: 1, CommittedSeq: 1, Status: sensor.BatchDone, Count: 3,
-			Ruleset: &ruleset, Events: 2, Rejected: 1, Positions: 3, FirstPosition: 0, LastPosition: 2,
+			Events: 2, Rejected: 1, Positions: 3, FirstPosition: 0, LastPosition: 2,
 			Created: batches[0].Created,
 		}, batches[0])
 		require.Equal(t, store.AuditBatch{
@@ -40,7 +40,7 @@ func TestAudit(t *testing.T) {
 			Count: 1, FirstPosition: -1, LastPosition: -1, Created: batches[1].Created,
 		}, batches[1])
 		require.Equal(t, store.AuditBatch{
-			ID: system, TriggerRef: triggerRef, Status: sensor.BatchDone, Count: 1, Ruleset: &ruleset, Events: 1, Positions: 1,
+			ID: system, TriggerRef: triggerRef, Status: sensor.BatchDone, Count: 1, Events: 1, Positions: 1,
 			Created: batches[2].Created,
 		}, batches[2])
 

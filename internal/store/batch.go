@@ -11,14 +11,17 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
-// batchColumns are the fields of a sensor.Batch, from attune.poll_batch, but for its payloads.
+// batchColumns are the fields of a sensor.Batch, from attune.poll_batch, but for what belongs to its payloads.
 const batchColumns = `
 	id, sensor as sensor_id, coalesce(sensor_ref, '') as sensor_ref, trigger_ref, seq, status, count, config`
+
+// batchHeader are the fields of a sensor.Batch with nil for what belongs to its payloads.
+const batchHeader = batchColumns + `, null::bytea[] as payloads, null::text[] as triggers, null::timestamptz[] as occurred`
 
 // Batch returns a batch with its payloads, which are nil once it is done.
 func (s *Store) Batch(ctx context.Context, id int64) (sensor.Batch, error) {
 	b, err := one[sensor.Batch](ctx, s.pool,
-		`select `+batchColumns+`, payloads from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": id})
+		`select `+batchColumns+`, payloads, triggers, occurred from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": id})
 	if err != nil {
 		return sensor.Batch{}, fmt.Errorf("loading batch %d: %w", id, err)
 	}
@@ -28,27 +31,28 @@ func (s *Store) Batch(ctx context.Context, id int64) (sensor.Batch, error) {
 // BatchHeader returns a batch without its payloads.
 func (s *Store) BatchHeader(ctx context.Context, id int64) (sensor.Batch, error) {
 	b, err := one[sensor.Batch](ctx, s.pool,
-		`select `+batchColumns+`, null::bytea[] as payloads from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": id})
+		`select `+batchHeader+` from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": id})
 	if err != nil {
 		return sensor.Batch{}, fmt.Errorf("loading batch %d: %w", id, err)
 	}
 	return b, nil
 }
 
-// FinishBatch records that the broker has confirmed every message of a batch, and drops its payloads, which are rows by
-// now. The batch must be matched, or generated without an event to match. A done batch stays as it is.
+// FinishBatch records that the broker has confirmed every message of a batch, and drops its payloads and what belongs to
+// them, which are rows by now. The batch must be matched, or generated without an event to match. A done batch stays as it is.
 func (s *Store) FinishBatch(ctx context.Context, id int64) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		// If a crash of the server loses this commit, the batch is only published and finished once more.
 		if _, err := tx.Exec(ctx, `set local synchronous_commit = off`); err != nil {
 			return err
 		}
-		status, err := lockBatch(ctx, tx, id)
+		status, _, err := lockBatch(ctx, tx, id)
 		if err != nil || status == sensor.BatchDone {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
-			update attune.poll_batch set status = 'done', payloads = null, done = now()
+			update attune.poll_batch set status = 'done', payloads = null, triggers = null, occurred = null, keys = null,
+				done = now()
 			where id = @id and (status = 'matched'
 				or status = 'generated' and not exists (select from attune.event where batch = @id))`,
 			pgx.NamedArgs{"id": id})
@@ -157,9 +161,10 @@ func insertSystemBatch(ctx context.Context, tx pgx.Tx, e sensor.SystemEvent) (id
 	return id, err
 }
 
-// lockBatch locks a batch until the end of the transaction.
-func lockBatch(ctx context.Context, tx pgx.Tx, id int64) (status sensor.BatchStatus, err error) {
-	err = tx.QueryRow(ctx, `select status from attune.poll_batch where id = @id for update`,
-		pgx.NamedArgs{"id": id}).Scan(&status)
-	return status, notFound(err)
+// lockBatch locks a batch until the end of the transaction. It was matched before if it has been published again since,
+// or is matched now.
+func lockBatch(ctx context.Context, tx pgx.Tx, id int64) (status sensor.BatchStatus, matchedBefore bool, err error) {
+	err = tx.QueryRow(ctx, `select status, rulesets is not null from attune.poll_batch where id = @id for update`,
+		pgx.NamedArgs{"id": id}).Scan(&status, &matchedBefore)
+	return status, matchedBefore, notFound(err)
 }

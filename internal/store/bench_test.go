@@ -23,7 +23,7 @@ func fullPoll() []string {
 	return payloads
 }
 
-func BenchmarkSavePoll(b *testing.B) {
+func BenchmarkAppend(b *testing.B) {
 	s := setup(b)
 	payloads := fullPoll()
 	for b.Loop() {
@@ -42,7 +42,7 @@ func BenchmarkCommitEvents(b *testing.B) {
 		b.StopTimer()
 		id := s.poll(b, `1`, payloads...)[0].ID
 		batch := s.batch(b, id)
-		events := newEvents(batch.Payloads)
+		events := newEvents(batch)
 		b.StartTimer()
 		_, err := s.CommitEvents(s.ctx, batch, events, nil)
 		b.StopTimer()
@@ -72,7 +72,7 @@ func BenchmarkCommitEnforcements(b *testing.B) {
 				id := s.poll(b, `1`, payloads...)[0].ID
 				matches := matchAll(s.generate(b, id), set.Rules)
 				b.StartTimer()
-				_, err := s.CommitEnforcements(s.ctx, id, set.Version, matches)
+				_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches)
 				b.StopTimer()
 				require.NoError(b, err)
 				s.finish(b, id)

@@ -28,19 +28,19 @@ func TestKilledInTheMiddle(t *testing.T) {
 		do      func(ctx context.Context) error
 	}{
 		{"poll_batch", "true", func(ctx context.Context) error {
-			stored, err := b.SavePoll(ctx, turn, newPoll(`1`, `{}`, `{"a": "\u0000"}`))
+			stored, err := b.Append(ctx, turn, newPart(`1`, `{}`, `{"a": "\u0000"}`))
 			if err == nil {
-				id = stored[0].ID
+				id = stored.Batches[0].ID
 			}
 			return err
 		}},
 		{"event", "true", func(ctx context.Context) (err error) {
 			batch := b.batch(t, id)
-			events, err = b.CommitEvents(ctx, batch, newEvents(batch.Payloads), nil)
+			events, err = b.CommitEvents(ctx, batch, newEvents(batch), nil)
 			return err
 		}},
 		{"enforcement", "true", func(ctx context.Context) error {
-			_, err := b.CommitEnforcements(ctx, id, set.Version, matchAll(events, set.Rules))
+			_, err := b.CommitEnforcements(ctx, id, versions(set), matchAll(events, set.Rules))
 			return err
 		}},
 		{"poll_batch", "status = 'done'", func(ctx context.Context) error { return b.FinishBatch(ctx, id) }},

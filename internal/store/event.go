@@ -13,7 +13,7 @@ import (
 // eventColumns are the fields of a sensor.Event, from attune.event e.
 const eventColumns = `
 	e.id, e.batch as batch_id, e.position, e.trigger as trigger_id, e.trigger_ref, e.source as sensor_id,
-	coalesce(e.source_ref, '') as sensor_ref, e.config, e.payload, e.created`
+	coalesce(e.source_ref, '') as sensor_ref, e.config, e.payload, e.occurred_at, e.created`
 
 // EventFilter selects events. Zero fields select everything.
 type EventFilter struct {
@@ -58,30 +58,39 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]sensor.Event, erro
 	return events, nil
 }
 
-// eventsOfBatch takes from the batch what all its events have in common: reading it once halves the time.
+// eventRow are the columns of an event, from attune.event, that collectEvents reads. Its trigger and config are null where
+// they are those of the batch: reading these once halves the time.
+const eventRow = `
+	id, position, trigger, nullif(trigger_ref, @trigger_ref), case when trigger_ref <> @trigger_ref then config end, payload,
+	occurred_at, created`
+
 func eventsOfBatch(ctx context.Context, q querier, batchID int64) ([]sensor.Event, error) {
 	b, err := one[sensor.Batch](ctx, q, `
-		select `+batchColumns+`, null::bytea[] as payloads from attune.poll_batch where id = @id`,
-		pgx.NamedArgs{"id": batchID})
+		select `+batchHeader+` from attune.poll_batch where id = @id`, pgx.NamedArgs{"id": batchID})
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.Query(ctx, `
-		select id, position, trigger, payload, created from attune.event where batch = @batch order by position`,
-		pgx.NamedArgs{"batch": batchID})
+	rows, err := q.Query(ctx, `select `+eventRow+` from attune.event where batch = @batch order by position`,
+		pgx.NamedArgs{"batch": batchID, "trigger_ref": b.TriggerRef})
 	if err != nil {
 		return nil, err
 	}
 	return collectEvents(rows, b)
 }
 
-// collectEvents reads ID, position, trigger, payload and created of events of a batch.
+// collectEvents reads the rows of a batch's events.
 func collectEvents(rows pgx.Rows, b sensor.Batch) ([]sensor.Event, error) {
 	var events []sensor.Event
-	e := sensor.Event{
-		BatchID: b.ID, TriggerRef: b.TriggerRef, SensorID: b.SensorID, SensorRef: b.SensorRef, Config: b.Config,
-	}
-	_, err := pgx.ForEachRow(rows, []any{&e.ID, &e.Position, &e.TriggerID, (*[]byte)(&e.Payload), &e.Created}, func() error {
+	e := sensor.Event{BatchID: b.ID, SensorID: b.SensorID, SensorRef: b.SensorRef}
+	var trigger *string
+	var config []byte
+	_, err := pgx.ForEachRow(rows, []any{
+		&e.ID, &e.Position, &e.TriggerID, &trigger, &config, (*[]byte)(&e.Payload), &e.OccurredAt, &e.Created,
+	}, func() error {
+		e.TriggerRef, e.Config = b.TriggerRef, b.Config
+		if trigger != nil {
+			e.TriggerRef, e.Config = *trigger, config
+		}
 		events = append(events, e)
 		return nil
 	})

@@ -15,9 +15,9 @@ import (
 
 // CommitEvents turns a batch's payloads into event rows and rejected payloads and moves the sensor's cursor, all or
 // nothing. Every position of the batch must be in exactly one of the two lists. What PostgreSQL itself refuses among
-// events is added to the rejected. Event IDs grow with the position. The events are returned as PostgreSQL holds them,
-// in order. A batch that is already generated is left as it is and its events are returned; one whose predecessor is
-// not yet generated is sensor.ErrTurnLost.
+// events is added to the rejected. The keys of rejected payloads are free again. Event IDs grow with the position. The
+// events are returned as PostgreSQL holds them, in order. A batch that is already generated is left as it is and its
+// events are returned; one whose predecessor is not yet generated is sensor.ErrTurnLost.
 func (s *Store) CommitEvents(
 	ctx context.Context, b sensor.Batch, events []sensor.NewEvent, rejected []sensor.Rejection,
 ) ([]sensor.Event, error) {
@@ -73,7 +73,7 @@ func lockForEvents(ctx context.Context, tx pgx.Tx, id int64) (locked lockedBatch
 			return err
 		})
 	batch.Queue(`
-		select `+batchColumns+`, null::bytea[] as payloads from attune.poll_batch where id = @id for update`, args).
+		select `+batchHeader+` from attune.poll_batch where id = @id for update`, args).
 		Query(func(rows pgx.Rows) (err error) {
 			locked.Batch, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[sensor.Batch])
 			return err
@@ -107,70 +107,27 @@ func checkPositions(count int, events []sensor.NewEvent, rejected []sensor.Rejec
 	return nil
 }
 
-// insertEvents appends the rows that it writes to stored. When PostgreSQL refuses one of several payloads, it halves
-// them until it knows which.
-func insertEvents(
-	ctx context.Context, tx pgx.Tx, b sensor.Batch, events []sensor.NewEvent, stored *[]sensor.Event,
-) (refused []sensor.Rejection, err error) {
-	if len(events) == 0 {
-		return nil, nil
-	}
-	var rows []sensor.Event
-	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) (err error) {
-		rows, err = insertEventRows(ctx, savepoint, b, events)
-		return err
-	})
-	if err == nil {
-		*stored = append(*stored, rows...)
-		return nil, nil
-	}
-	reason, ok := refusal(err)
-	switch {
-	case !ok:
-		return nil, err
-	case len(events) == 1:
-		return []sensor.Rejection{{Position: events[0].Position, Raw: events[0].Payload, Reason: reason}}, nil
-	}
-	half := len(events) / 2
-	left, err := insertEvents(ctx, tx, b, events[:half], stored)
-	if err != nil {
-		return nil, err
-	}
-	right, err := insertEvents(ctx, tx, b, events[half:], stored)
-	return append(left, right...), err
-}
-
-func insertEventRows(ctx context.Context, tx pgx.Tx, b sensor.Batch, events []sensor.NewEvent) ([]sensor.Event, error) {
-	positions := make([]int, len(events))
-	payloads := make([]string, len(events))
-	for i, e := range events {
-		positions[i], payloads[i] = e.Position, string(e.Payload)
-	}
-	rows, err := tx.Query(ctx, `
-		insert into attune.event (batch, position, trigger, trigger_ref, source, source_ref, config, payload)
-		select b.id, n.position, t.id, b.trigger_ref, b.sensor, b.sensor_ref, b.config, n.payload::jsonb
-		from attune.poll_batch b
-		left join attune.trigger t on t.ref = b.trigger_ref
-		cross join unnest(@positions::int[], @payloads::text[]) as n (position, payload)
-		where b.id = @batch
-		order by n.position
-		returning id, position, trigger, payload, created`,
-		pgx.NamedArgs{"batch": b.ID, "positions": positions, "payloads": payloads})
-	if err != nil {
-		return nil, err
-	}
-	return collectEvents(rows, b)
-}
-
-// commitGenerated writes the rejected payloads and moves the sensor and its batch on.
+// commitGenerated writes the rejected payloads, whose keys are free again, and moves the sensor and its batch on.
 func commitGenerated(ctx context.Context, tx pgx.Tx, batchID int64, rejected []sensor.Rejection) error {
 	args := pgx.NamedArgs{"batch": batchID}
 	batch := &pgx.Batch{}
-	for _, r := range rejected {
+	positions := make([]int, len(rejected))
+	for i, r := range rejected {
+		positions[i] = r.Position
 		batch.Queue(`
 			insert into attune.rejected_event (batch, position, trigger_ref, source_ref, raw, reason)
-			select id, @position, trigger_ref, sensor_ref, @raw, @reason from attune.poll_batch where id = @batch`,
-			pgx.NamedArgs{"batch": batchID, "position": r.Position, "raw": r.Raw, "reason": printable(r.Reason)})
+			select id, @position, coalesce(nullif(@trigger::text, ''), trigger_ref), sensor_ref, @raw, @reason
+			from attune.poll_batch where id = @batch`,
+			pgx.NamedArgs{
+				"batch": batchID, "position": r.Position, "trigger": r.TriggerRef, "raw": r.Raw, "reason": printable(r.Reason),
+			})
+	}
+	if len(rejected) > 0 {
+		batch.Queue(`
+			delete from attune.event_key k using attune.poll_batch b
+			where b.id = @batch and k.sensor_ref = b.sensor_ref and k.key = any(b.keys) and k.batch = b.id
+				and k.position = any(@positions)`,
+			pgx.NamedArgs{"batch": batchID, "positions": positions})
 	}
 	batch.Queue(`
 		update attune.sensor_state st set committed_seq = b.seq, cursor = coalesce(b.cursor, st.cursor), updated = now()

@@ -69,7 +69,7 @@ func TestCommitEventsAgainReturnsTheSameRows(t *testing.T) {
 	again := func() {
 		t.Helper()
 		for _, batch := range []sensor.Batch{stored, b.batch(t, id)} {
-			repeated, err := b.CommitEvents(b.ctx, batch, newEvents(batch.Payloads), nil)
+			repeated, err := b.CommitEvents(b.ctx, batch, newEvents(batch), nil)
 			require.NoError(t, err)
 			require.Equal(t, events, repeated)
 		}
@@ -95,7 +95,7 @@ func TestManyAtOnceCommitEvents(t *testing.T) {
 	var events [10][]sensor.Event
 	var errs [10]error
 	for i := range events {
-		wg.Go(func() { events[i], errs[i] = b.CommitEvents(b.ctx, batch, newEvents(batch.Payloads), nil) })
+		wg.Go(func() { events[i], errs[i] = b.CommitEvents(b.ctx, batch, newEvents(batch), nil) })
 	}
 	wg.Wait()
 
@@ -120,7 +120,7 @@ func TestCommitEventsThatFailsLeavesNothing(t *testing.T) {
 	} {
 		b.exec(t, test.breakIt)
 
-		_, err := b.CommitEvents(b.ctx, batch, newEvents(batch.Payloads)[:2],
+		_, err := b.CommitEvents(b.ctx, batch, newEvents(batch)[:2],
 			[]sensor.Rejection{{Position: 2, Raw: []byte(`{}`), Reason: "bad"}})
 
 		require.ErrorContains(t, err, fmt.Sprint("batch ", id))
@@ -212,7 +212,7 @@ func TestCommitEventsKeepsTheOrderOfBatches(t *testing.T) {
 	stored := b.poll(t, `1`, numbered(1001)...)
 	second := b.batch(t, stored[1].ID)
 
-	_, err := b.CommitEvents(b.ctx, second, newEvents(second.Payloads), nil)
+	_, err := b.CommitEvents(b.ctx, second, newEvents(second), nil)
 	require.ErrorIs(t, err, sensor.ErrTurnLost)
 
 	first := b.generate(t, stored[0].ID)

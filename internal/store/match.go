@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -14,21 +15,22 @@ import (
 const maxMatches = 10_000
 
 // CommitEnforcements writes an enforcement for every match of a generated batch, all or nothing, and records the
-// ruleset that was matched against. A batch that is already matched is left as it is. Either way the batch's
-// enforcements are returned, ordered by ID, which is the order of the matches.
+// rulesets, by trigger ref, that were matched against. A batch that is already matched is left as it is. Either way the
+// batch's enforcements are returned, ordered by ID, which is the order of the matches.
 func (s *Store) CommitEnforcements(
-	ctx context.Context, batchID, ruleset int64, matches []sensor.Match,
+	ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match,
 ) ([]sensor.Enforcement, error) {
 	var stored []sensor.Enforcement
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		status, err := lockBatch(ctx, tx, batchID)
+		status, matchedBefore, err := lockBatch(ctx, tx, batchID)
 		switch {
 		case err != nil:
 			return err
 		case status == sensor.BatchStored:
 			return fmt.Errorf("its status is %s, not %s", status, sensor.BatchGenerated)
 		case status == sensor.BatchGenerated:
-			if err := insertEnforcements(ctx, tx, batchID, ruleset, matches); err != nil {
+			stored, err = insertEnforcements(ctx, tx, batchID, rulesets, matches)
+			if err != nil || !matchedBefore {
 				return err
 			}
 		}
@@ -43,9 +45,13 @@ func (s *Store) CommitEnforcements(
 
 // insertEnforcements takes each payload from its event: it never travels. A match of an event that is not of the batch
 // violates not-null instead of going missing. The batch is no condition of the join, which would have the planner, who
-// cannot know how many events it has, compare every match with each of them.
-func insertEnforcements(ctx context.Context, tx pgx.Tx, batchID, ruleset int64, matches []sensor.Match) error {
+// cannot know how many events it has, compare every match with each of them. It returns the enforcements as they are
+// stored, which is all of the batch's unless some were there before.
+func insertEnforcements(
+	ctx context.Context, tx pgx.Tx, batchID int64, rulesets map[string]int64, matches []sensor.Match,
+) ([]sensor.Enforcement, error) {
 	batch := &pgx.Batch{}
+	stored := make([]sensor.Enforcement, 0, len(matches))
 	for part := range slices.Chunk(matches, maxMatches) {
 		args := matchArgs(part)
 		args["batch"] = batchID
@@ -61,12 +67,48 @@ func insertEnforcements(ctx context.Context, tx pgx.Tx, batchID, ruleset int64, 
 			) r on r.n = m.rule
 			left join attune.event e on e.id = m.event
 			order by m.n
-			on conflict (event, rule_ref) do nothing`, args)
+			on conflict (event, rule_ref) do nothing
+			returning id, event, rule_ref, status, created`, args).
+			Query(func(rows pgx.Rows) (err error) {
+				stored, err = collectWritten(rows, part, stored)
+				return err
+			})
 	}
 	batch.Queue(`
-		update attune.poll_batch set status = 'matched', matched = now(), ruleset = @ruleset where id = @batch`,
-		pgx.NamedArgs{"batch": batchID, "ruleset": ruleset})
-	return tx.SendBatch(ctx, batch).Close()
+		update attune.poll_batch set status = 'matched', matched = now(), rulesets = @rulesets where id = @batch`,
+		pgx.NamedArgs{"batch": batchID, "rulesets": rulesets})
+	err := tx.SendBatch(ctx, batch).Close()
+	return stored, err
+}
+
+// collectWritten appends the enforcements that were written for matches, whose rows come in the order of the matches.
+// What they share with the event and the rule is not read back.
+func collectWritten(rows pgx.Rows, matches []sensor.Match, stored []sensor.Enforcement) ([]sensor.Enforcement, error) {
+	configs := map[*sensor.Rule]json.RawMessage{}
+	var n sensor.Enforcement
+	next := 0
+	_, err := pgx.ForEachRow(rows, []any{&n.ID, &n.EventID, &n.RuleRef, &n.Status, &n.Created}, func() error {
+		for next < len(matches) && (matches[next].Event.ID != n.EventID || matches[next].Rule.Ref != n.RuleRef) {
+			next++ // it was there before
+		}
+		if next == len(matches) {
+			return fmt.Errorf("enforcement %d is of no match", n.ID)
+		}
+		e, r := matches[next].Event, matches[next].Rule
+		next++
+		if configs[r] == nil {
+			action, err := json.Marshal(r.ActionRef)
+			if err != nil {
+				return err
+			}
+			configs[r] = fmt.Appendf(nil, `{"action": %s, "params": %s}`, action, r.ActionParams)
+		}
+		n.RuleID, n.Config, n.Condition, n.Conditions = r.ID, configs[r], r.Condition, r.Conditions
+		n.TriggerRef, n.EventCreated, n.Payload = e.TriggerRef, e.Created, e.Payload
+		stored = append(stored, n)
+		return nil
+	})
+	return stored, err
 }
 
 // matchArgs returns the matches as columns of event IDs and of rule numbers, counted from 1, and the rules as columns.
@@ -84,7 +126,7 @@ func matchArgs(matches []sensor.Match) pgx.NamedArgs {
 			actions, params = append(actions, m.Rule.ActionRef), append(params, string(m.Rule.ActionParams))
 			condition, conditions = append(condition, m.Rule.Condition), append(conditions, string(m.Rule.Conditions))
 		}
-		events[i], rules[i] = m.EventID, number
+		events[i], rules[i] = m.Event.ID, number
 	}
 	return pgx.NamedArgs{
 		"events": events, "rules": rules, "ids": ids, "refs": refs, "actions": actions, "params": params,

@@ -20,8 +20,8 @@ func TestCommitEnforcements(t *testing.T) {
 	require.NoError(t, err)
 	big, every := &set.Rules[0], &set.Rules[1]
 
-	enforcements, err := b.CommitEnforcements(b.ctx, id, set.Version, []sensor.Match{
-		{EventID: events[0].ID, Rule: every}, {EventID: events[1].ID, Rule: big}, {EventID: events[1].ID, Rule: every},
+	enforcements, err := b.CommitEnforcements(b.ctx, id, versions(set), []sensor.Match{
+		{Event: &events[0], Rule: every}, {Event: &events[1], Rule: big}, {Event: &events[1], Rule: every},
 	})
 	require.NoError(t, err)
 
@@ -45,9 +45,9 @@ func TestCommitEnforcements(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, enforcements[1], one)
 
-	var ruleset int64
-	require.NoError(t, b.db.QueryRow(b.ctx, `select ruleset from attune.poll_batch`).Scan(&ruleset))
-	require.Equal(t, set.Version, ruleset)
+	var rulesets map[string]int64
+	require.NoError(t, b.db.QueryRow(b.ctx, `select rulesets from attune.poll_batch`).Scan(&rulesets))
+	require.Equal(t, versions(set), rulesets)
 	require.Equal(t, sensor.BatchMatched, b.batch(t, id).Status)
 }
 
@@ -62,7 +62,7 @@ func TestCommitEnforcementsAgainReturnsTheSameRows(t *testing.T) {
 	again := func() {
 		t.Helper()
 		require.Equal(t, enforcements, b.match(t, id))
-		repeated, err := b.CommitEnforcements(b.ctx, id, 99, nil)
+		repeated, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 99}, nil)
 		require.NoError(t, err)
 		require.Equal(t, enforcements, repeated)
 	}
@@ -85,7 +85,7 @@ func TestManyAtOnceCommitEnforcements(t *testing.T) {
 	var errs [10]error
 	for i := range enforcements {
 		wg.Go(func() {
-			enforcements[i], errs[i] = b.CommitEnforcements(b.ctx, id, set.Version, matchAll(events, set.Rules))
+			enforcements[i], errs[i] = b.CommitEnforcements(b.ctx, id, versions(set), matchAll(events, set.Rules))
 		})
 	}
 	wg.Wait()
@@ -103,7 +103,7 @@ func TestCommitEnforcementsOfNoMatch(t *testing.T) {
 	id := b.poll(t, `1`, `{}`)[0].ID
 	b.generate(t, id)
 
-	enforcements, err := b.CommitEnforcements(b.ctx, id, 7, nil)
+	enforcements, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 7}, nil)
 
 	require.NoError(t, err)
 	require.Empty(t, enforcements)
@@ -123,12 +123,12 @@ func TestCommitEnforcementsOfMoreMatchesThanOneStatementWrites(t *testing.T) {
 	matches := matchAll(events, set.Rules)
 	require.Len(t, matches, 10_600)
 
-	enforcements, err := b.CommitEnforcements(b.ctx, id, set.Version, matches)
+	enforcements, err := b.CommitEnforcements(b.ctx, id, versions(set), matches)
 
 	require.NoError(t, err)
 	require.Len(t, enforcements, len(matches))
 	for i, e := range enforcements {
-		if e.EventID != matches[i].EventID || e.RuleRef != matches[i].Rule.Ref {
+		if e.EventID != matches[i].Event.ID || e.RuleRef != matches[i].Rule.Ref {
 			require.FailNow(t, "not in the order of the matches", "%d: %+v", i, e)
 		}
 	}
@@ -143,7 +143,7 @@ func TestCommitEnforcementsThatFailsLeavesNothing(t *testing.T) {
 	set, err := b.Ruleset(b.ctx, triggerRef)
 	require.NoError(t, err)
 
-	_, err = b.CommitEnforcements(b.ctx, stored[0].ID, set.Version, matchAll([]sensor.Event{first[0], other[0]}, set.Rules))
+	_, err = b.CommitEnforcements(b.ctx, stored[0].ID, versions(set), matchAll([]sensor.Event{first[0], other[0]}, set.Rules))
 
 	require.ErrorContains(t, err, fmt.Sprint("batch ", stored[0].ID))
 	require.Zero(t, b.count(t, "enforcement"))
@@ -155,8 +155,8 @@ func TestCommitEnforcementsNeedsEvents(t *testing.T) {
 	b := setup(t)
 	id := b.poll(t, `1`, `{}`)[0].ID
 
-	_, err := b.CommitEnforcements(b.ctx, id, 7, nil)
+	_, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 7}, nil)
 	require.ErrorContains(t, err, "status is stored")
-	_, err = b.CommitEnforcements(b.ctx, -1, 7, nil)
+	_, err = b.CommitEnforcements(b.ctx, -1, map[string]int64{triggerRef: 7}, nil)
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 }

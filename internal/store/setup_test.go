@@ -83,30 +83,50 @@ func setupAt(t testing.TB, url string) *bundle {
 // poll does a whole poll: it reads the turn and stores payloads and cursor.
 func (b *bundle) poll(t testing.TB, cursor string, payloads ...string) []sensor.BatchHead {
 	t.Helper()
+	turn := b.turn(t)
+	return b.append(t, turn, newPart(cursor, payloads...)).Batches
+}
+
+func (b *bundle) turn(t testing.TB) sensor.Turn {
+	t.Helper()
 	turn, err := b.Turn(b.ctx, sensorRef)
 	require.NoError(t, err)
-	heads, err := b.SavePoll(b.ctx, turn, newPoll(cursor, payloads...))
+	return turn
+}
+
+func (b *bundle) append(t testing.TB, turn sensor.Turn, part sensor.Part) sensor.Appended {
+	t.Helper()
+	appended, err := b.Append(b.ctx, turn, part)
 	require.NoError(t, err)
-	return heads
+	return appended
 }
 
 // generate commits all payloads of a batch as events.
 func (b *bundle) generate(t testing.TB, id int64) []sensor.Event {
 	t.Helper()
 	batch := b.batch(t, id)
-	events, err := b.CommitEvents(b.ctx, batch, newEvents(batch.Payloads), nil)
+	events, err := b.CommitEvents(b.ctx, batch, newEvents(batch), nil)
 	require.NoError(t, err)
 	return events
 }
 
-// match commits an enforcement of every enabled rule for every event.
+// match commits an enforcement of every enabled rule of its trigger for every event.
 func (b *bundle) match(t testing.TB, id int64) []sensor.Enforcement {
 	t.Helper()
 	events, err := b.EventsOfBatch(b.ctx, id)
 	require.NoError(t, err)
-	set, err := b.Ruleset(b.ctx, triggerRef)
-	require.NoError(t, err)
-	enforcements, err := b.CommitEnforcements(b.ctx, id, set.Version, matchAll(events, set.Rules))
+	sets, rulesets := map[string]sensor.Ruleset{}, map[string]int64{}
+	var matches []sensor.Match
+	for i := range events {
+		trigger := events[i].TriggerRef
+		if _, ok := sets[trigger]; !ok {
+			sets[trigger], err = b.Ruleset(b.ctx, trigger)
+			require.NoError(t, err)
+			rulesets[trigger] = sets[trigger].Version
+		}
+		matches = append(matches, matchAll(events[i:i+1], sets[trigger].Rules)...)
+	}
+	enforcements, err := b.CommitEnforcements(b.ctx, id, rulesets, matches)
 	require.NoError(t, err)
 	return enforcements
 }
@@ -144,30 +164,39 @@ func (b *bundle) exec(t testing.TB, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
-func newPoll(cursor string, payloads ...string) sensor.Poll {
-	var poll sensor.Poll
+func newPart(cursor string, payloads ...string) sensor.Part {
+	var part sensor.Part
 	if cursor != "" {
-		poll.Cursor = json.RawMessage(cursor)
+		part.Cursor = json.RawMessage(cursor)
 	}
 	for _, p := range payloads {
-		poll.Payloads = append(poll.Payloads, []byte(p))
+		part.Items = append(part.Items, sensor.Item{Payload: []byte(p)})
 	}
-	return poll
+	return part
 }
 
-func newEvents(payloads [][]byte) []sensor.NewEvent {
-	events := make([]sensor.NewEvent, len(payloads))
-	for i, p := range payloads {
-		events[i] = sensor.NewEvent{Position: i, Payload: p}
+// newEvents takes every payload of a batch.
+func newEvents(batch sensor.Batch) []sensor.NewEvent {
+	events := make([]sensor.NewEvent, len(batch.Payloads))
+	for i := range events {
+		item := batch.Item(i)
+		events[i] = sensor.NewEvent{
+			Position: i, Payload: item.Payload, TriggerRef: item.TriggerRef, OccurredAt: item.OccurredAt,
+		}
 	}
 	return events
 }
 
+// versions is what a batch is matched by if all of it is of one trigger.
+func versions(set sensor.Ruleset) map[string]int64 {
+	return map[string]int64{set.TriggerRef: set.Version}
+}
+
 func matchAll(events []sensor.Event, rules []sensor.Rule) []sensor.Match {
 	var matches []sensor.Match
-	for _, e := range events {
-		for i := range rules {
-			matches = append(matches, sensor.Match{EventID: e.ID, Rule: &rules[i]})
+	for i := range events {
+		for j := range rules {
+			matches = append(matches, sensor.Match{Event: &events[i], Rule: &rules[j]})
 		}
 	}
 	return matches

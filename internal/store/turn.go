@@ -21,7 +21,7 @@ type turnRow struct {
 	TriggerParamSchema json.RawMessage
 	TriggerOutSchema   json.RawMessage
 	TriggerRuleset     int64
-	CommittedSeq       int64
+	TailSeq            int64
 	Cursor             json.RawMessage
 	Pending            []sensor.BatchHead
 }
@@ -33,13 +33,18 @@ func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error)
 			t.id as trigger_id, tp.ref as trigger_pack_ref, t.label as trigger_label,
 			t.description as trigger_description, t.enabled as trigger_enabled, t.param_schema as trigger_param_schema,
 			t.out_schema as trigger_out_schema, t.ruleset as trigger_ruleset,
-			coalesce(st.committed_seq, 0) as committed_seq, st.cursor,
-			(
-				select jsonb_agg(jsonb_build_object('ID', b.id, 'Count', b.count) order by b.seq)
-				from attune.poll_batch b where b.sensor_ref = s.ref and b.status <> 'done'
-			) as pending
+			coalesce(greatest(st.committed_seq, u.seq), 0) as tail_seq, u.pending,
+			coalesce(case when u.seq > coalesce(st.committed_seq, 0) then (
+				select b.cursor from attune.poll_batch b
+				where b.sensor_ref = s.ref and b.status <> 'done' and b.seq > coalesce(st.committed_seq, 0) and b.cursor is not null
+				order by b.seq desc limit 1
+			) end, st.cursor) as cursor
 		from `+sensorTables+`
 		join attune.pack tp on tp.id = t.pack
+		cross join lateral (
+			select jsonb_agg(jsonb_build_object('ID', b.id, 'Count', b.count) order by b.seq) as pending, max(b.seq) as seq
+			from attune.poll_batch b where b.sensor_ref = s.ref and b.status <> 'done'
+		) u
 		where s.ref = @ref`, pgx.NamedArgs{"ref": sensorRef})
 	if err != nil {
 		return sensor.Turn{}, fmt.Errorf("reading the turn of sensor %q: %w", sensorRef, err)
@@ -51,9 +56,9 @@ func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error)
 			Description: row.TriggerDescription, Enabled: row.TriggerEnabled, ParamSchema: row.TriggerParamSchema,
 			OutSchema: row.TriggerOutSchema, Ruleset: row.TriggerRuleset,
 		},
-		CommittedSeq: row.CommittedSeq,
-		Cursor:       row.Cursor,
-		Pending:      row.Pending,
+		TailSeq: row.TailSeq,
+		Cursor:  row.Cursor,
+		Pending: row.Pending,
 	}, nil
 }
 
@@ -101,11 +106,11 @@ func (s *Store) SetCursor(ctx context.Context, sensorRef string, cursor json.Raw
 		if !known {
 			return sensor.ErrNotFound
 		}
-		state, err := lockState(ctx, tx, sensorRef)
+		state, err := lockState(ctx, tx, sensorRef, nil)
 		if err != nil {
 			return err
 		}
-		if state.unfinished {
+		if state.lastSeq > 0 {
 			return sensor.ErrBatchInHand
 		}
 		return moveCursor(ctx, tx, sensorRef, cursor)
@@ -122,20 +127,28 @@ func (s *Store) SetCursor(ctx context.Context, sensorRef string, cursor json.Raw
 // state is what decides whether a sensor's cursor may move.
 type state struct {
 	committedSeq int64
-	unfinished   bool // there is a batch that is not done
+	lastSeq      int64 // of the batches that are not done; 0: there are none
 }
 
+// tail is the number of the sensor's last batch or change of the cursor.
+func (s state) tail() int64 { return max(s.committedSeq, s.lastSeq) }
+
 // lockState creates the sensor's state if need be and locks it until the end of the transaction. The statements are
-// separate, though one round trip, so that the last sees what was committed while the second waited.
-func lockState(ctx context.Context, tx pgx.Tx, sensorRef string) (state, error) {
+// separate, though one round trip, so that the last ones see what was committed while the second waited. If there are
+// keys, they learn which of them are taken.
+func lockState(ctx context.Context, tx pgx.Tx, sensorRef string, keys *partKeys) (state, error) {
 	var st state
 	args := pgx.NamedArgs{"ref": sensorRef}
 	batch := &pgx.Batch{}
 	batch.Queue(`insert into attune.sensor_state (sensor_ref) values (@ref) on conflict do nothing`, args)
 	batch.Queue(`select committed_seq from attune.sensor_state where sensor_ref = @ref for update`, args).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&st.committedSeq) })
-	batch.Queue(`select exists (select from attune.poll_batch where sensor_ref = @ref and status <> 'done')`, args).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&st.unfinished) })
+	batch.Queue(`
+		select coalesce(max(seq), 0) from attune.poll_batch where sensor_ref = @ref and status <> 'done'`, args).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&st.lastSeq) })
+	if keys != nil {
+		keys.queue(batch, sensorRef)
+	}
 	err := tx.SendBatch(ctx, batch).Close()
 	return st, err
 }

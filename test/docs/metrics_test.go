@@ -26,6 +26,8 @@ func metricNames(t *testing.T) []string {
 	m.Events("t", 1)
 	m.Enforcements("t", 1)
 	m.Rejected("t", 1)
+	m.Suppressed("t", 1)
+	m.Run("core.exec", false)
 	m.Published(messaging.OutcomeConfirmed, 1)
 	require.NoError(t, m.ObserveSensors(func(context.Context) (map[string]int64, error) {
 		return map[string]int64{"running": 1}, nil

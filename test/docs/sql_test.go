@@ -3,9 +3,11 @@ package docs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -85,7 +87,8 @@ func shop(label string) sensor.Pack {
 	}
 }
 
-// cycle does what a worker does: a poll of two payloads, of which the second is refused, up to the end of the batch.
+// cycle does what a worker does: a poll of two payloads, of which the second is refused, up to the end of the batch, and
+// one whose payload is suppressed.
 func cycle(t *testing.T, s *store.Store) {
 	t.Helper()
 	ctx := t.Context()
@@ -93,9 +96,18 @@ func cycle(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	_, err = s.PackArchive(ctx, turn.Sensor.PackDigest)
 	require.NoError(t, err)
-	heads, err := s.SavePoll(ctx, turn, sensor.Poll{Payloads: [][]byte{[]byte(`{"n": 1}`), []byte(`refused`)}, Cursor: json.RawMessage(`1`)})
+	turn.Sensor.DedupeTTL = time.Hour
+	good := sensor.Item{Payload: []byte(`{"n": 1}`), Key: fmt.Sprint("key ", turn.TailSeq)}
+	bad := sensor.Item{Payload: []byte(`refused`), Key: "refused"}
+	appended, err := s.Append(ctx, turn, sensor.Part{Items: []sensor.Item{good, bad}, Cursor: json.RawMessage(`1`)})
 	require.NoError(t, err)
-	process(t, s, heads[0].ID)
+	process(t, s, appended.Batches[0].ID)
+	turn.TailSeq = appended.Seq
+	appended, err = s.Append(ctx, turn, sensor.Part{Items: []sensor.Item{good}})
+	require.NoError(t, err)
+	require.Equal(t, sensor.Appended{Seq: turn.TailSeq, Suppressed: 1}, appended)
+	_, err = s.SweepKeys(ctx, 10)
+	require.NoError(t, err)
 }
 
 func process(t *testing.T, s *store.Store, id int64) {
@@ -112,7 +124,8 @@ func process(t *testing.T, s *store.Store, id int64) {
 	require.NoError(t, err)
 	rules, err := s.Ruleset(ctx, batch.TriggerRef)
 	require.NoError(t, err)
-	_, err = s.CommitEnforcements(ctx, id, rules.Version, []sensor.Match{{EventID: events[0].ID, Rule: &rules.Rules[0]}})
+	_, err = s.CommitEnforcements(ctx, id, map[string]int64{"shop.order": rules.Version},
+		[]sensor.Match{{Event: &events[0], Rule: &rules.Rules[0]}})
 	require.NoError(t, err)
 	require.NoError(t, s.FinishBatch(ctx, id))
 }
@@ -146,6 +159,9 @@ func TestGrants(t *testing.T) {
 	cycle(t, worker)
 	require.NoError(t, operator.SetStopped(ctx, "shop.orders", true))
 	require.NoError(t, operator.SetCursor(ctx, "shop.orders", json.RawMessage(`7`)))
+	cleared, err := operator.ClearKeys(ctx, "shop.orders", nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, cleared, "that of a refused payload is free already")
 	for name, emitter := range map[string]*store.Store{"worker": worker, "operator": operator} {
 		id, err := emitter.StoreSystemEvent(ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{}`), DedupeKey: name})
 		require.NoError(t, err)
@@ -160,7 +176,7 @@ func TestGrants(t *testing.T) {
 	}
 	turn, err := author.Turn(ctx, "shop.orders")
 	require.NoError(t, err)
-	_, err = author.SavePoll(ctx, turn, sensor.Poll{Payloads: [][]byte{[]byte(`{}`)}})
+	_, err = author.Append(ctx, turn, sensor.Part{Items: []sensor.Item{{Payload: []byte(`{}`)}}})
 	require.ErrorContains(t, err, denied)
 }
 
@@ -206,7 +222,8 @@ func TestRepublish(t *testing.T) {
 	require.NoError(t, err)
 	rules, err := s.Ruleset(ctx, "shop.order")
 	require.NoError(t, err)
-	enforcements, err := s.CommitEnforcements(ctx, id, rules.Version, []sensor.Match{{EventID: events[0].ID, Rule: &rules.Rules[0]}})
+	enforcements, err := s.CommitEnforcements(ctx, id, map[string]int64{"shop.order": rules.Version},
+		[]sensor.Match{{Event: &events[0], Rule: &rules.Rules[0]}})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, enforcements[0].ID)
 	require.NoError(t, s.FinishBatch(ctx, id))

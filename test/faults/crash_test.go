@@ -87,7 +87,7 @@ func TestAZombiePollerLoses(t *testing.T) {
 	require.NoError(t, err)
 	l := newLine(t, s, &source{step: step, last: last})
 	l.until()
-	_, err = s.Store.SavePoll(t.Context(), turn, sensor.Poll{Payloads: [][]byte{[]byte(`{"n": 1}`)}, Cursor: []byte("1")})
+	_, err = s.Store.Append(t.Context(), turn, sensor.Part{Items: []sensor.Item{{Payload: []byte(`{"n": 1}`)}}, Cursor: []byte("1")})
 	require.ErrorIs(t, err, sensor.ErrTurnLost)
 }
 

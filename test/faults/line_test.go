@@ -53,7 +53,7 @@ type source struct {
 	polls      atomic.Int64
 }
 
-func (s *source) Poll(_ context.Context, req sensor.PollRequest) (sensor.Poll, error) {
+func (s *source) Poll(ctx context.Context, req sensor.PollRequest) (sensor.Poll, error) {
 	s.polls.Add(1)
 	var n int
 	if req.Cursor != nil {
@@ -62,16 +62,17 @@ func (s *source) Poll(_ context.Context, req sensor.PollRequest) (sensor.Poll, e
 		}
 	}
 	var poll sensor.Poll
+	var part sensor.Part
 	for i := 0; i < s.step && n < s.last; i++ {
 		n++
 		payload := fmt.Sprintf(`{"n": %d}`, n)
 		if n%7 == 0 {
 			payload = fmt.Sprintf(`{"n": "%d\u0000"}`, n)
 		}
-		poll.Payloads = append(poll.Payloads, []byte(payload))
+		part.Items = append(part.Items, sensor.Item{Payload: []byte(payload)})
 	}
-	poll.Cursor = fmt.Appendf(nil, "%d", n)
-	return poll, nil
+	part.Cursor = fmt.Appendf(nil, "%d", n)
+	return poll, req.Take(ctx, part)
 }
 
 // want is what n numbers come to.
@@ -110,11 +111,14 @@ func newLine(t *testing.T, s *stack.Stack, src *source) *line {
 	t.Cleanup(func() { require.NoError(t, publisher.Close(context.Background())) })
 	db, broker := frailStore{s.Store, c}, frailPublisher{publisher, c}
 	settings := sensor.Settings{Timeout: time.Minute, PollInterval: time.Second, MaxRestartAttempts: 3}
+	recent := &activities.RecentEvents{}
 	l := &line{
 		crashes: c, t: t, stack: s,
 		poller:    &activities.Poller{Store: db, Runner: src, Settings: settings, Metrics: uncounted{}},
-		generator: &activities.Generator{Store: db, Publisher: broker, Schemas: schema.NewCache(10), Metrics: uncounted{}},
-		matcher:   activities.NewMatcher(db, broker, uncounted{}, zap.NewNop()),
+		generator: &activities.Generator{Store: db, Publisher: broker, Schemas: schema.NewCache(10), Recent: recent, Metrics: uncounted{}},
+		matcher: activities.NewMatcher(activities.MatcherConfig{
+			Store: db, Publisher: broker, Recent: recent, Metrics: uncounted{}, Logger: zap.NewNop(),
+		}),
 	}
 	var suite testsuite.WorkflowTestSuite
 	l.env = suite.NewTestActivityEnvironment()
@@ -206,6 +210,8 @@ func (uncounted) Step(string, string, time.Duration) {}
 func (uncounted) Events(string, int)                 {}
 func (uncounted) Enforcements(string, int)           {}
 func (uncounted) Rejected(string, int)               {}
+func (uncounted) Suppressed(string, int)             {}
+func (uncounted) Run(string, bool)                   {}
 
 // number is the n of an event.
 func number(t *testing.T, e sensor.Event) int {

@@ -78,9 +78,9 @@ type frailStore struct {
 	*crashes
 }
 
-func (s frailStore) SavePoll(ctx context.Context, turn sensor.Turn, poll sensor.Poll) ([]sensor.BatchHead, error) {
-	return around(s.crashes, beforePollSaved, afterPollSaved, func() ([]sensor.BatchHead, error) {
-		return s.Store.SavePoll(ctx, turn, poll)
+func (s frailStore) Append(ctx context.Context, turn sensor.Turn, part sensor.Part) (sensor.Appended, error) {
+	return around(s.crashes, beforePollSaved, afterPollSaved, func() (sensor.Appended, error) {
+		return s.Store.Append(ctx, turn, part)
 	})
 }
 
@@ -90,9 +90,9 @@ func (s frailStore) CommitEvents(ctx context.Context, b sensor.Batch, events []s
 	})
 }
 
-func (s frailStore) CommitEnforcements(ctx context.Context, batchID, ruleset int64, matches []sensor.Match) ([]sensor.Enforcement, error) {
+func (s frailStore) CommitEnforcements(ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match) ([]sensor.Enforcement, error) {
 	return around(s.crashes, beforeMatchesCommitted, afterMatchesCommitted, func() ([]sensor.Enforcement, error) {
-		return s.Store.CommitEnforcements(ctx, batchID, ruleset, matches)
+		return s.Store.CommitEnforcements(ctx, batchID, rulesets, matches)
 	})
 }
 

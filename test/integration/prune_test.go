@@ -33,11 +33,11 @@ func TestARemovedSensorLosesNothing(t *testing.T) {
 			}
 			turn, err := s.Store.Turn(t.Context(), "t.counter")
 			require.NoError(t, err)
-			poll := sensor.Poll{Cursor: []byte("2500")}
+			part := sensor.Part{Cursor: []byte("2500")}
 			for range 2500 {
-				poll.Payloads = append(poll.Payloads, []byte(`{"n": 1}`))
+				part.Items = append(part.Items, sensor.Item{Payload: []byte(`{"n": 1}`)})
 			}
-			_, err = s.Store.SavePoll(t.Context(), turn, poll)
+			_, err = s.Store.Append(t.Context(), turn, part)
 			require.NoError(t, err)
 			s.Apply(withoutSensor(counter))
 			if !workerIsUp {

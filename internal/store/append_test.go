@@ -12,16 +12,17 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
-func TestSavePollStoresOneBatch(t *testing.T) {
+func TestAppendStoresOneBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	turn, err := b.Turn(b.ctx, sensorRef)
 	require.NoError(t, err)
 
-	stored, err := b.SavePoll(b.ctx, turn, newPoll(`{"last":2}`, `{"a":1}`, `{"a": "\u0000"}`, `not JSON`))
-	require.NoError(t, err)
+	appended := b.append(t, turn, newPart(`{"last":2}`, `{"a":1}`, `{"a": "\u0000"}`, `not JSON`))
 
+	stored := appended.Batches
 	require.Len(t, stored, 1)
+	require.EqualValues(t, 1, appended.Seq)
 	require.Equal(t, 3, stored[0].Count)
 	batch := b.batch(t, stored[0].ID)
 	snapshot, err := sensor.TakeSnapshot(turn.Trigger, &turn.Sensor)
@@ -39,7 +40,7 @@ func TestSavePollStoresOneBatch(t *testing.T) {
 	require.Zero(t, seq)
 }
 
-func TestSavePollSplitsALargePoll(t *testing.T) {
+func TestAppendSplitsALargePart(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20
 	payload := func(size int) string { return strings.Repeat("x", size) }
@@ -98,7 +99,7 @@ func TestCursorMovesWithTheLastPartOfALargePoll(t *testing.T) {
 	require.EqualValues(t, 2, seq)
 }
 
-func TestSavePollWithoutPayloads(t *testing.T) {
+func TestAppendWithoutItems(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		before, cursor string
@@ -135,7 +136,7 @@ func TestSavePollWithoutPayloads(t *testing.T) {
 	}
 }
 
-func TestSavePollLosesToWhatCameFirst(t *testing.T) {
+func TestAppendLosesToWhatCameFirst(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string]func(t *testing.T, b *bundle){
 		"another poll":               func(t *testing.T, b *bundle) { b.poll(t, `1`, `{}`) },
@@ -154,9 +155,9 @@ func TestSavePollLosesToWhatCameFirst(t *testing.T) {
 			first(t, b)
 			batches := b.count(t, "poll_batch")
 
-			_, err = b.SavePoll(b.ctx, turn, newPoll(`2`, `{}`))
+			_, err = b.Append(b.ctx, turn, newPart(`2`, `{}`))
 			require.ErrorIs(t, err, sensor.ErrTurnLost)
-			_, err = b.SavePoll(b.ctx, turn, newPoll(`2`))
+			_, err = b.Append(b.ctx, turn, newPart(`2`))
 			require.ErrorIs(t, err, sensor.ErrTurnLost)
 
 			require.Equal(t, batches, b.count(t, "poll_batch"))
@@ -173,7 +174,7 @@ func TestOnlyOneOfManyPollsWins(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 20)
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = b.SavePoll(b.ctx, turn, newPoll(`1`, `{"a": 1}`, `{"a": 2}`)) })
+		wg.Go(func() { _, errs[i] = b.Append(b.ctx, turn, newPart(`1`, `{"a": 1}`, `{"a": 2}`)) })
 	}
 	wg.Wait()
 
@@ -198,7 +199,7 @@ func TestCursorEditsRacePolls(t *testing.T) {
 	var wg sync.WaitGroup
 	var polls, edits [10]error
 	for i := range polls {
-		wg.Go(func() { _, polls[i] = b.SavePoll(b.ctx, turn, newPoll(`1`, `{}`)) })
+		wg.Go(func() { _, polls[i] = b.Append(b.ctx, turn, newPart(`1`, `{}`)) })
 		wg.Go(func() { edits[i] = b.SetCursor(b.ctx, sensorRef, json.RawMessage(`2`)) })
 	}
 	wg.Wait()
@@ -223,14 +224,14 @@ func TestCursorEditsRacePolls(t *testing.T) {
 	require.Equal(t, 1, won+min(edited, 1), "either a poll came first and no edit was possible, or the reverse")
 }
 
-func TestSavePollBlamesTheSensorForABadCursor(t *testing.T) {
+func TestAppendBlamesTheSensorForABadCursor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for name, payload := range refusedPayloads() {
 		for _, payloads := range [][]string{nil, {`{}`}} {
 			turn, err := b.Turn(b.ctx, sensorRef)
 			require.NoError(t, err)
-			_, err = b.SavePoll(b.ctx, turn, newPoll(payload, payloads...))
+			_, err = b.Append(b.ctx, turn, newPart(payload, payloads...))
 			var fault *sensor.Fault
 			require.True(t, errors.As(err, &fault), "%s: %v", name, err)
 			require.Equal(t, sensor.FaultOutput, fault.Kind)
@@ -241,16 +242,15 @@ func TestSavePollBlamesTheSensorForABadCursor(t *testing.T) {
 	require.Zero(t, b.count(t, "sensor_state"))
 }
 
-func TestSavePollKeepsWhatAGoneSensorSaw(t *testing.T) {
+func TestAppendKeepsWhatAGoneSensorSaw(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	turn, err := b.Turn(b.ctx, sensorRef)
 	require.NoError(t, err)
 	b.exec(t, `delete from attune.sensor`)
 
-	stored, err := b.SavePoll(b.ctx, turn, newPoll(`1`, `{}`))
+	stored := b.append(t, turn, newPart(`1`, `{}`)).Batches
 
-	require.NoError(t, err)
 	require.Len(t, stored, 1)
 	b.process(t, stored[0].ID)
 	require.Equal(t, 1, b.count(t, "event"))
