@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 
@@ -20,6 +21,10 @@ const (
 	TypeBatchInHand = "BatchInHand"
 )
 
+// handOver is when another worker is given what this one hands back. Without it, the pause would be longer each time,
+// which a stream would feel that has seen many workers go.
+const handOver = time.Second
+
 // maxMessage bounds what a failure adds to a workflow's history.
 const maxMessage = 16 << 10
 
@@ -33,6 +38,9 @@ func translate(err error) error {
 	case errors.As(err, &fault):
 		return temporal.NewApplicationErrorWithOptions(clip(fault.Error()), TypeSensorError,
 			temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{string(fault.Kind)}})
+	case errors.Is(err, errWorkerStopping):
+		return temporal.NewApplicationErrorWithOptions(err.Error(), "",
+			temporal.ApplicationErrorOptions{NextRetryDelay: handOver})
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, sensor.ErrBatchInHand):

@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +20,8 @@ type FleetStore interface {
 	OrphanSystemBatches(ctx context.Context, olderThan time.Duration, limit int) ([]int64, error)
 	// UnfinishedSensors returns sensors, even removed ones, that have had unfinished batches for so long.
 	UnfinishedSensors(ctx context.Context, olderThan time.Duration, limit int) ([]string, error)
+	// SweepKeys deletes keys of events that have expired, at most limit of them, and returns how many it did.
+	SweepKeys(ctx context.Context, limit int) (int, error)
 }
 
 // Fleet is the sensors' workflows, as Reconcile sees and changes them.
@@ -34,12 +38,18 @@ type Fleet interface {
 	Reload(ctx context.Context, ref string) error
 	// ResumeEmit makes sure that a stored system event is worked on.
 	ResumeEmit(ctx context.Context, batchID int64) error
+	// Wake tells a running sensor what its stream brought, or that it has batches in hand.
+	Wake(ctx context.Context, ref string, news Brought) error
+	// Listens says whether any worker listens on a queue of polls.
+	Listens(ctx context.Context, queue string) (bool, error)
 }
 
-// orphanAge is how long stored payloads may wait for the workflow that works on them.
 const (
+	// orphanAge is how long stored payloads may wait for the workflow that works on them.
 	orphanAge   = time.Minute
 	orphanLimit = 100
+	// sweepLimit is how many expired keys are deleted at a time.
+	sweepLimit = 10_000
 )
 
 // Reconciler makes the running workflows agree with the stored definitions.
@@ -62,8 +72,15 @@ type Report struct {
 	Started  int           `json:"started"`
 	Stopped  int           `json:"stopped"`
 	Reloaded int           `json:"reloaded"`
-	Resumed  int           `json:"resumed"` // system events, and sensors that no longer run but left a batch unfinished
+	Resumed  int           `json:"resumed"` // system events, and sensors that left a batch unfinished
+	Unserved []Unserved    `json:"unserved,omitempty"`
 	Errors   []string      `json:"errors,omitempty"`
+}
+
+// Unserved is a queue of polls that no worker listens on.
+type Unserved struct {
+	Queue   string `json:"queue"`
+	Sensors int    `json:"sensors"` // enabled ones that are polled by it
 }
 
 // maxErrors bounds what a report keeps; the log has all.
@@ -92,7 +109,9 @@ func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 	r.reloadChanged(ctx, &report, sensors, running)
 	r.startMissing(ctx, &report, sensors, running, failed)
 	r.resumeEmits(ctx, &report)
-	r.drainInactive(ctx, &report, sensors, running)
+	r.drain(ctx, &report, sensors, running)
+	r.findUnserved(ctx, &report, sensors)
+	r.sweepKeys(ctx, &report)
 	return report, ctx.Err()
 }
 
@@ -168,9 +187,10 @@ func (r *Reconciler) resumeEmits(ctx context.Context, report *Report) {
 	}
 }
 
-// drainInactive starts sensors that should not run but have batches in hand, say because they were removed while no
-// worker was up: their workflow works those off and completes.
-func (r *Reconciler) drainInactive(ctx context.Context, report *Report, sensors []sensor.Sensor, running map[string]int64) {
+// drain sees to batches that nobody has finished for a while. A running sensor is told of its own, which a stream's worker
+// may have left when it died. One that should not run is started, say because it was removed while no worker was up: its
+// workflow works them off and completes.
+func (r *Reconciler) drain(ctx context.Context, report *Report, sensors []sensor.Sensor, running map[string]int64) {
 	refs, err := r.Store.UnfinishedSensors(ctx, orphanAge, orphanLimit)
 	r.note(report, "", "looking for batches that nobody finished", err)
 	known := make(map[string]sensor.Sensor, len(sensors))
@@ -182,7 +202,13 @@ func (r *Reconciler) drainInactive(ctx context.Context, report *Report, sensors 
 			return
 		}
 		s, ok := known[ref]
-		if _, runs := running[ref]; runs || s.Active() {
+		if _, runs := running[ref]; runs {
+			if r.note(report, ref, "waking", r.Fleet.Wake(ctx, ref, Brought{Stored: true})) {
+				report.Resumed++
+			}
+			continue
+		}
+		if s.Active() {
 			continue
 		}
 		if !ok {
@@ -191,6 +217,32 @@ func (r *Reconciler) drainInactive(ctx context.Context, report *Report, sensors 
 		started, err := r.Fleet.Start(ctx, s.Spec(r.Settings))
 		if r.note(report, ref, "draining", err) && started {
 			report.Resumed++
+		}
+	}
+}
+
+// findUnserved looks for queues that no worker listens on.
+func (r *Reconciler) findUnserved(ctx context.Context, report *Report, sensors []sensor.Sensor) {
+	polled := map[string]int{}
+	for _, s := range sensors {
+		if s.Active() {
+			polled[s.PollQueue()]++
+		}
+	}
+	for _, queue := range slices.Sorted(maps.Keys(polled)) {
+		listens, err := r.Fleet.Listens(ctx, queue)
+		if r.note(report, queue, "looking for workers of queue", err) && !listens {
+			report.Unserved = append(report.Unserved, Unserved{Queue: queue, Sensors: polled[queue]})
+		}
+	}
+}
+
+// sweepKeys deletes keys that have expired.
+func (r *Reconciler) sweepKeys(ctx context.Context, report *Report) {
+	for ctx.Err() == nil {
+		n, err := r.Store.SweepKeys(ctx, sweepLimit)
+		if !r.note(report, "", "deleting expired keys", err) || n < sweepLimit {
+			return
 		}
 	}
 }

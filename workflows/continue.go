@@ -8,15 +8,24 @@ import (
 )
 
 // restless says whether this run should continue as new now: it has recovered from a failure, the definition asks for
-// another retry policy, or its history is long; and no update is being handled.
+// another retry policy, or its history is long; and no update is being handled. A stream that has recovered is left in
+// peace: see fail.
 func (l *loop) restless(ctx workflow.Context) bool {
-	info := workflow.GetInfo(ctx)
-	due := l.recovered ||
+	due := (l.recovered && !l.streaming) ||
 		(l.renew && l.attempt == 1) ||
 		(l.limit > 0 && l.polls >= l.limit) ||
-		info.GetContinueAsNewSuggested() ||
-		info.GetCurrentHistoryLength() > historyLimit(l.ref)
-	return due && !l.more && workflow.AllHandlersFinished(ctx)
+		l.long(ctx)
+	return due && workflow.AllHandlersFinished(ctx)
+}
+
+// long says whether the history is long. To continue as new restarts a stream, so that one may grow longer, although
+// the server suggests otherwise: below the length at which it warns.
+func (l *loop) long(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	if l.spec.Stream {
+		return info.GetCurrentHistoryLength() > streamFactor*historyLimit(l.ref)
+	}
+	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit(l.ref)
 }
 
 // continueAsNew hands over to a fresh run: attempt 1, an empty history, and the definition's own retry policy.

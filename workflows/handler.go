@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 
 	"go.temporal.io/sdk/temporal"
@@ -26,7 +27,7 @@ func (l *loop) register(ctx workflow.Context) error {
 	}{
 		{UpdatePause, l.pause, open, "Stop polling until resumed; a poll going on is finished first."},
 		{UpdateResume, l.resume, open, "Poll again, at once and then every interval."},
-		{UpdatePollNow, l.pollOnce, open, "Poll now, paused or not, and return what it brought."},
+		{UpdatePollNow, l.pollOnce, func(workflow.Context) error { return cmp.Or(l.open(), l.pollable()) }, "Poll now, paused or not, and return what it brought."},
 		{UpdateSetCursor, l.setCursor, func(workflow.Context, CursorEdit) error { return l.open() },
 			"Make the next poll start from another cursor."},
 	}
@@ -48,6 +49,15 @@ func (l *loop) open() error {
 	return nil
 }
 
+// pollable refuses polls of a stream.
+func (l *loop) pollable() error {
+	if l.spec.Stream {
+		return temporal.NewNonRetryableApplicationError("it is a stream: its code runs all the time and brings events as they "+
+			"come, so there is nothing to poll", typeRejected, nil)
+	}
+	return nil
+}
+
 func (l *loop) closed() error {
 	switch {
 	case l.fault != nil:
@@ -59,10 +69,10 @@ func (l *loop) closed() error {
 
 func (l *loop) pause(ctx workflow.Context) (Status, error) {
 	l.carry.Paused = true
-	if err := l.enter(ctx, StatePaused); err != nil {
+	if err := l.refresh(ctx); err != nil {
 		return Status{}, err
 	}
-	if err := workflow.Await(ctx, func() bool { return l.closing || (!l.turn.IsLocked() && !l.more) }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return l.closing || !l.turn.IsLocked() }); err != nil {
 		return Status{}, err
 	}
 	return l.status(), nil
@@ -72,7 +82,7 @@ func (l *loop) resume(ctx workflow.Context) (Status, error) {
 	if l.carry.Paused {
 		l.carry.Paused = false
 		l.carry.NextPoll = workflow.Now(ctx)
-		if err := l.enter(ctx, StateRunning); err != nil {
+		if err := l.refresh(ctx); err != nil {
 			return Status{}, err
 		}
 	}
@@ -83,8 +93,13 @@ func (l *loop) resume(ctx workflow.Context) (Status, error) {
 func (l *loop) pollOnce(ctx workflow.Context) (PollReport, error) {
 	l.pollNow = true
 	mine := l.started + 1
-	if err := workflow.Await(ctx, func() bool { return l.closing || l.ended >= mine }); err != nil {
+	err := workflow.Await(ctx, func() bool { return l.closing || l.ended >= mine || l.spec.Stream })
+	if err != nil {
 		return PollReport{}, err
+	}
+	if l.spec.Stream { // the definition was not known yet when the request came, or has changed since
+		l.pollNow = false
+		return PollReport{}, l.pollable()
 	}
 	if l.closing && (l.fault != nil || l.started < mine) {
 		return PollReport{}, l.closed()
@@ -92,9 +107,11 @@ func (l *loop) pollOnce(ctx workflow.Context) (PollReport, error) {
 	return l.last, nil
 }
 
-// setCursor takes the turn, so that no poll is going on, finishes what is in hand, and edits the cursor. A poll that this
+// setCursor takes the turn, so that no poll is going on and a stream is held up, finishes what is in hand, and edits the cursor. A poll that this
 // workflow has given up on may store a batch in between; then it begins again.
 func (l *loop) setCursor(ctx workflow.Context, edit CursorEdit) error {
+	l.edits++
+	defer func() { l.edits-- }()
 	if err := l.turn.Lock(ctx); err != nil {
 		return err
 	}

@@ -63,6 +63,9 @@ func managerDetails(s ManagerStatus) string {
 	r := s.Report
 	details := fmt.Sprintf("**%d of %d enabled sensors run**, %d failed for good, %d wait for a place.\n\nLast look at %s: started %d, stopped %d, reloaded %d.",
 		r.Running, r.Enabled, r.Failed, r.Waiting, clock(s.LastRun), r.Started, r.Stopped, r.Reloaded)
+	for _, u := range r.Unserved {
+		details += fmt.Sprintf("\n\n- **No worker listens on queue %s**, which polls %d sensors: start one with --queues %s", u.Queue, u.Sensors, u.Queue)
+	}
 	for _, e := range r.Errors {
 		details += "\n\n- " + e
 	}

@@ -18,6 +18,7 @@ const (
 	UpdateSetCursor = "set-cursor" // takes CursorEdit
 	SignalStop      = "stop"       // takes the reason, a string
 	SignalReload    = "reload"     // no argument: the definition changed
+	SignalWake      = "wake"       // takes activities.Brought: what a stream brought, or that batches wait
 	SignalReconcile = "reconcile"  // no argument, to the manager: look at all sensors at once
 )
 
@@ -36,6 +37,7 @@ type State string
 // The states of a sensor.
 const (
 	StateRunning    State = "running"
+	StateWaiting    State = "waiting" // its code is not run: no worker takes it, or what it depends on is not there yet
 	StatePaused     State = "paused"
 	StateBackingOff State = "backing_off" // after a failure, until the next attempt
 	StateFailed     State = "failed"      // for good, until restarted or its definition changes
@@ -46,13 +48,16 @@ const (
 type Status struct {
 	Ref          string    `json:"ref"`
 	State        State     `json:"state"`
-	Running      bool      `json:"running"`       // false once the workflow is closing or closed
-	Failed       bool      `json:"failed"`        // for good
-	Polling      bool      `json:"polling"`       // a poll, or work on its batch, is going on
-	FailureCount int       `json:"failure_count"` // consecutive failures, the engine's attempts less one
-	MaxAttempts  int       `json:"max_attempts"`  // consecutive failures that make it failed
-	Version      int64     `json:"version"`       // of the definition in force
-	PollInterval string    `json:"poll_interval"` // as in 30s
+	Running      bool      `json:"running"`                // false once the workflow is closing or closed
+	Failed       bool      `json:"failed"`                 // for good
+	Stream       bool      `json:"stream"`                 // its code is run once and goes on for ever
+	Polling      bool      `json:"polling"`                // a poll, or work on what it brought, is going on
+	PollingSince time.Time `json:"polling_since,omitzero"` // when the code that runs was started
+	FailureCount int       `json:"failure_count"`          // consecutive failures, the engine's attempts less one
+	MaxAttempts  int       `json:"max_attempts"`           // consecutive failures that make it failed
+	Version      int64     `json:"version"`                // of the definition in force
+	Queue        string    `json:"queue"`                  // of its polls
+	PollInterval string    `json:"poll_interval"`          // as in 30s
 	NextPoll     time.Time `json:"next_poll,omitzero"`
 	Progress
 }
@@ -64,27 +69,39 @@ type Progress struct {
 	LastEvents   time.Time `json:"last_events,omitzero"` // when a poll last brought any
 	LastError    string    `json:"last_error,omitempty"`
 	LastErrorAt  time.Time `json:"last_error_at,omitzero"`
-	Polls        int64     `json:"polls"`
+	LastSkip     string    `json:"last_skip,omitempty"` // why a poll last brought nothing, as the code says
+	LastSkipAt   time.Time `json:"last_skip_at,omitzero"`
+	Waiting      string    `json:"waiting,omitempty"` // why the code is not run; empty: it is
+	WaitingSince time.Time `json:"waiting_since,omitzero"`
+	Host         string    `json:"host,omitempty"`    // of the worker that last ran the code
+	Sandbox      string    `json:"sandbox,omitempty"` // what contained it: bwrap or none
+	Warm         bool      `json:"warm,omitempty"`    // it ran in a process of an earlier poll
+	Memory       int64     `json:"memory,omitempty"`  // most bytes that it took
+	Polls        int64     `json:"polls"`             // of a stream: how often its code was started
 	Batches      int64     `json:"batches"`
 	Events       int64     `json:"events"`
 	Enforcements int64     `json:"enforcements"`
 	Rejected     int64     `json:"rejected"`
+	Suppressed   int64     `json:"suppressed"` // payloads that were dropped because their key was there already
 	Recoveries   int64     `json:"recoveries"`
 }
 
 // PollReport is what one poll brought, all its batches together.
 type PollReport struct {
-	Batches      int `json:"batches"`
-	Events       int `json:"events"`
-	Enforcements int `json:"enforcements"`
-	Rejected     int `json:"rejected"`
+	Batches      int    `json:"batches"`
+	Events       int    `json:"events"`
+	Enforcements int    `json:"enforcements"`
+	Rejected     int    `json:"rejected"`
+	Suppressed   int    `json:"suppressed"`
+	Skip         string `json:"skip,omitempty"`    // why the code brought nothing, as it says
+	Waiting      string `json:"waiting,omitempty"` // why the code was not run; empty: it was
 }
 
-func (r *PollReport) add(b Processed) {
-	r.Batches++
-	r.Events += b.Events
-	r.Enforcements += b.Enforcements
-	r.Rejected += b.Rejected
+func (r *PollReport) add(t activities.Tally) {
+	r.Batches += t.Batches
+	r.Events += t.Events
+	r.Enforcements += t.Enforcements
+	r.Rejected += t.Rejected
 }
 
 // CursorEdit is the argument of UpdateSetCursor.

@@ -17,6 +17,7 @@ var (
 	keeper     *activities.Keeper
 	generator  *activities.Generator
 	matcher    *activities.Matcher
+	drainer    *activities.Drainer
 	emitter    *activities.Emitter
 	reconciler *activities.Reconciler
 )

@@ -30,12 +30,30 @@ func backoff(spec sensor.Spec, attempt int) time.Duration {
 	return d - time.Duration(hash(fmt.Sprintf("%s/%d", spec.Ref, attempt))%uint64(d/4+1))
 }
 
+// Bounds of lookAgain.
+const (
+	minLook = time.Second
+	maxLook = 30 * time.Second
+)
+
+// lookAgain returns when to try again to run code that waits for something: after the given time, and the longer it
+// has waited the more seldom. 0 means at once, as far as a workflow that never sleeps allows it.
+func lookAgain(after, waited time.Duration) time.Duration {
+	if after > 0 {
+		after = max(after, min(waited/10, maxLook))
+	}
+	return max(after, minLook)
+}
+
 // The length of a history at which a run continues as new: between 500 and 1,000 events, different for each sensor so
 // that a fleet started together does not turn over together.
 const (
 	minHistory    = 500
 	historySpread = 500
 )
+
+// streamFactor is how many times longer the history of a stream may be.
+const streamFactor = 8
 
 func historyLimit(ref string) int { return minHistory + int(hash(ref)%historySpread) }
 

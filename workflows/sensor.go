@@ -22,6 +22,14 @@ type Carry struct {
 	Progress Progress  `json:"progress"`
 	Paused   bool      `json:"paused,omitempty"`
 	NextPoll time.Time `json:"next_poll,omitzero"`
+	Stored   bool      `json:"stored,omitempty"`  // batches are stored that nobody works on
+	Failure  *Failure  `json:"failure,omitempty"` // ended the run before, which had recovered: this one fails with it
+}
+
+// Failure is a failure of a sensor's code.
+type Failure struct {
+	Message string `json:"message"`
+	Kind    string `json:"kind,omitempty"` // a sensor.FaultKind; empty: it was not the code that failed
 }
 
 // Sensor is the life of one sensor: poll, turn what that brought into events and enforcements, sleep, until it is
@@ -38,6 +46,10 @@ func Sensor(ctx workflow.Context, in SensorInput) (SensorResult, error) {
 	if err := l.begin(ctx); err != nil {
 		return SensorResult{}, err
 	}
+	if failure := l.carry.Failure; failure != nil {
+		l.carry.Failure = nil
+		return l.fail(ctx, failure.err())
+	}
 	return l.run(ctx)
 }
 
@@ -53,8 +65,9 @@ type loop struct {
 	carry       Carry
 
 	turn      workflow.Mutex // held by a cycle, and by an edit of the cursor
-	polls     int            // of this run
-	more      bool           // the last poll left more to fetch: poll again at once
+	edits     int            // edits of the cursor that have or want the turn
+	polls     int            // of this run, and what streams told of
+	remote    bool           // the worker at hand does not take the sensor's polls
 	recovered bool           // a poll went well after a failure
 	failed    bool           // for good
 	heavy     bool           // the last batch made so many enforcements that matching goes the regular way
@@ -64,13 +77,19 @@ type loop struct {
 	closing   bool           // nothing more is started in this run
 
 	pollNow bool       // an operator wants a poll
-	started int        // whole polls begun, all their batches counting as one
+	started int        // whole polls begun
 	ended   int        // whole polls ended
-	last    PollReport // of the last whole poll, or of the one going on
+	began   time.Time  // when the code that runs was started; zero: none does
+	last    PollReport // of the last poll, or of the one going on
 	fault   error      // what failed this run
+
+	streaming bool // the code runs as a stream
+	brought   bool // the stream has brought something since it was ordered
+	news      bool // its worker has told something
 
 	stop     workflow.ReceiveChannel
 	reloaded workflow.ReceiveChannel
+	wake     workflow.ReceiveChannel
 }
 
 func newLoop(ctx workflow.Context, in SensorInput) *loop {
@@ -83,6 +102,7 @@ func newLoop(ctx workflow.Context, in SensorInput) *loop {
 		turn:     workflow.NewMutex(ctx),
 		stop:     workflow.GetSignalChannel(ctx, SignalStop),
 		reloaded: workflow.GetSignalChannel(ctx, SignalReload),
+		wake:     workflow.GetSignalChannel(ctx, SignalWake),
 	}
 	if info.RetryPolicy != nil {
 		l.allowed = int(info.RetryPolicy.MaximumAttempts)
@@ -127,24 +147,19 @@ func (l *loop) change(ctx workflow.Context) error {
 	}
 	l.renew = l.allowed != l.spec.MaxAttempts
 	l.carry.NextPoll = workflow.Now(ctx)
-	return l.enter(ctx, l.state)
+	return l.refresh(ctx)
 }
 
 // begin decides when the first poll of this run is due.
 func (l *loop) begin(ctx workflow.Context) error {
 	now := workflow.Now(ctx)
-	state := StateRunning
 	switch {
 	case l.attempt > 1:
-		state = StateBackingOff
 		l.carry.NextPoll = now.Add(backoff(l.spec, l.attempt))
 	case l.carry.NextPoll.IsZero():
 		l.carry.NextPoll = now
 	}
-	if l.carry.Paused {
-		state = StatePaused
-	}
-	return l.enter(ctx, state)
+	return l.refresh(ctx)
 }
 
 // run is the loop itself.
@@ -158,9 +173,11 @@ func (l *loop) run(ctx workflow.Context) (SensorResult, error) {
 			return l.finish(ctx)
 		case l.reload:
 			err = l.change(ctx)
+		case l.carry.Stored:
+			err = l.sweep(ctx)
 		case l.restless(ctx):
 			return SensorResult{}, l.continueAsNew(ctx)
-		case l.pollNow || l.due(ctx):
+		case l.due(ctx):
 			err = l.cycle(ctx)
 		}
 		if err != nil && !temporal.IsCanceledError(err) {
@@ -169,18 +186,19 @@ func (l *loop) run(ctx workflow.Context) (SensorResult, error) {
 	}
 }
 
-// wait returns when there is something to do: a poll is due or wanted, the run should end, or the definition changed.
+// wait returns when there is something to do: a poll is due or wanted, batches wait, the run should end, or the
+// definition changed.
 func (l *loop) wait(ctx workflow.Context) error {
 	l.show(ctx)
 	ready := func() bool {
-		l.receive()
-		return l.stopping != "" || l.reload || l.pollNow || l.restless(ctx) || l.due(ctx)
+		l.receive(ctx)
+		return l.stopping != "" || l.reload || l.carry.Stored || l.restless(ctx) || l.due(ctx)
 	}
 	if ready() {
 		return ctx.Err()
 	}
-	if l.carry.Paused {
-		return workflow.Await(ctx, ready)
+	if l.carry.Paused || l.edits > 0 {
+		return workflow.Await(ctx, func() bool { return ready() || (!l.carry.Paused && l.edits == 0) })
 	}
 	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
 		Timeout:      l.carry.NextPoll.Sub(workflow.Now(ctx)),
@@ -189,13 +207,15 @@ func (l *loop) wait(ctx workflow.Context) error {
 	return err
 }
 
-// due says whether the next poll should begin now. A pause holds it back, except for the rest of a poll already begun.
+// due says whether the next poll should begin now: at its time unless a pause holds it back, or because an operator
+// wants it. An edit of the cursor goes first.
 func (l *loop) due(ctx workflow.Context) bool {
-	return l.more || (!l.carry.Paused && !workflow.Now(ctx).Before(l.carry.NextPoll))
+	onTime := !l.carry.Paused && !workflow.Now(ctx).Before(l.carry.NextPoll)
+	return l.edits == 0 && (l.pollNow || onTime)
 }
 
 // receive takes in the signals that have come.
-func (l *loop) receive() {
+func (l *loop) receive(ctx workflow.Context) {
 	var reason string
 	for l.stop.ReceiveAsync(&reason) {
 		l.stopping = reason
@@ -205,5 +225,12 @@ func (l *loop) receive() {
 	}
 	for l.reloaded.ReceiveAsync(nil) {
 		l.reload = true
+	}
+	for {
+		var b activities.Brought
+		if !l.wake.ReceiveAsync(&b) {
+			return
+		}
+		l.note(ctx, b)
 	}
 }

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -14,14 +13,17 @@ func (l *loop) status() Status {
 		State:        l.state,
 		Running:      !l.closing,
 		Failed:       l.failed,
+		Stream:       l.spec.Stream,
 		Polling:      l.turn.IsLocked(),
+		PollingSince: l.began,
 		FailureCount: l.failures(),
 		MaxAttempts:  l.spec.MaxAttempts,
 		Version:      l.spec.Version,
+		Queue:        l.spec.Queue,
 		PollInterval: l.spec.PollInterval.String(),
 		Progress:     l.carry.Progress,
 	}
-	if !l.closing && !l.carry.Paused {
+	if !l.closing && !l.carry.Paused && !l.streaming {
 		s.NextPoll = l.carry.NextPoll
 	}
 	return s
@@ -36,6 +38,22 @@ func (l *loop) failures() int {
 		return l.attempt
 	}
 	return l.attempt - 1
+}
+
+// refresh enters the state that follows from what is known of a sensor that is not ending.
+func (l *loop) refresh(ctx workflow.Context) error {
+	state := StateRunning
+	switch {
+	case l.closing:
+		return nil
+	case l.carry.Paused:
+		state = StatePaused
+	case l.carry.Progress.Waiting != "":
+		state = StateWaiting
+	case l.attempt > 1 && !l.recovered:
+		state = StateBackingOff
+	}
+	return l.enter(ctx, state)
 }
 
 // enter records the state, and the version in force, where people and the manager look for them. Each record costs an
@@ -53,33 +71,11 @@ func (l *loop) enter(ctx workflow.Context, state State) error {
 		AttributeState.ValueSet(string(state)), AttributeVersion.ValueSet(l.spec.Version))
 }
 
-// show keeps the Web UI's details of the workflow up to date.
-func (l *loop) show(ctx workflow.Context) { workflow.SetCurrentDetails(ctx, l.details()) }
-
-func (l *loop) details() string {
-	p := l.carry.Progress
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**", strings.ReplaceAll(string(l.state), "_", " "))
-	if n := l.failures(); n > 0 {
-		fmt.Fprintf(&b, ", %d of %d attempts failed", n, l.spec.MaxAttempts)
-	}
-	b.WriteString("\n\n| | |\n|---|---|\n")
-	row := func(name, value string) { fmt.Fprintf(&b, "| %s | %s |\n", name, value) }
-	row("last poll", moment(p.LastPoll))
-	row("last events", moment(p.LastEvents))
-	if !l.closing && !l.carry.Paused {
-		row("next poll", moment(l.carry.NextPoll))
-	}
-	row("since "+clock(p.StartedAt), fmt.Sprintf("%d polls, %d batches, %d events, %d enforcements, %d rejected, %d recoveries",
-		p.Polls, p.Batches, p.Events, p.Enforcements, p.Rejected, p.Recoveries))
-	if p.LastError != "" {
-		fmt.Fprintf(&b, "\nLast error, %s:\n```\n%s\n```\n", moment(p.LastErrorAt), p.LastError)
-	}
-	return b.String()
-}
-
 func (l *loop) sleepSummary() string {
-	if l.attempt > 1 && !l.recovered {
+	switch {
+	case l.carry.Progress.Waiting != "":
+		return "until it is tried again"
+	case l.attempt > 1 && !l.recovered:
 		return fmt.Sprintf("back-off before attempt %d", l.attempt)
 	}
 	return "until the next poll"

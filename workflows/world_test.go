@@ -20,32 +20,39 @@ import (
 
 // world is what the activities of a test act on: the batches that polls bring, and what was done to them.
 type world struct {
-	mu        sync.Mutex
-	spec      sensor.Spec
-	inactive  string
-	polls     func(n int) (activities.PollResult, error) // n counts from 1
-	polled    int
-	pollTimes []time.Time
-	drained   int
-	generated []int64
-	matched   []int64
-	cursors   []string
-	emitted   []sensor.SystemEvent
-	generate  func(attempt int) error // fails generate-event
-	attempts  int
+	mu         sync.Mutex
+	spec       sensor.Spec
+	inactive   string
+	polls      func(n int) (activities.PollResult, error) // n counts from 1
+	polled     int
+	pollTimes  []time.Time
+	pollQueues []string
+	elsewhere  bool // the worker at hand declines polls
+	declined   int
+	token      []byte  // of the last poll, by which one that goes on is ended
+	stored     []int64 // batches that Drain finds
+	drained    int
+	drain      func() error // fails Drain
+	generated  []int64
+	matched    []int64
+	cursors    []string
+	emitted    []sensor.SystemEvent
+	generate   func(attempt int) error // fails generate-event
+	attempts   int
 }
 
 func newWorld() *world {
 	return &world{
-		spec: sensor.Spec{Ref: "t.s", Runtime: sensor.RuntimeExec, TriggerRef: "t.t", Version: 1, PollInterval: 30 * time.Second,
+		spec: sensor.Spec{Ref: "t.s", Runtime: sensor.RuntimeExec, TriggerRef: "t.t", Version: 1, Queue: "exec", PollInterval: 30 * time.Second,
 			Timeout: time.Minute, MaxAttempts: 3, RestartBackoff: 10 * time.Second, MaxRestartBackoff: time.Minute},
 		polls: func(int) (activities.PollResult, error) { return activities.PollResult{}, nil },
 	}
 }
 
-// brings makes the nth poll bring a batch of the same number.
-func (w *world) brings(n int64, more bool) (activities.PollResult, error) {
-	return activities.PollResult{BatchID: n, Count: 1, More: more, Spec: w.spec.Fingerprint()}, nil
+// brings makes a poll bring a batch, and store more of them behind it.
+func (w *world) brings(batch int64, more ...int64) (activities.PollResult, error) {
+	w.stored = append(w.stored, more...)
+	return activities.PollResult{BatchID: batch, Count: 1, More: len(more) > 0, Spec: w.spec.Fingerprint()}, nil
 }
 
 func (w *world) env(t *testing.T) *testsuite.TestWorkflowEnvironment {
@@ -57,9 +64,10 @@ func (w *world) env(t *testing.T) *testsuite.TestWorkflowEnvironment {
 	env.RegisterWorkflow(EmitEvent)
 	register := func(name string, f any) { env.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
 	register("LoadSensor", w.load)
-	register("Poll", func(_ context.Context, in activities.PollInput) (activities.PollResult, error) {
-		return w.poll(env.Now(), in)
+	register("Poll", func(ctx context.Context, in activities.PollInput) (activities.PollResult, error) {
+		return w.poll(ctx, env.Now(), in)
 	})
+	register("Drain", w.drainAll)
 	register("GenerateEvents", w.generateEvents)
 	register("MatchRules", w.matchRules)
 	register("SetCursor", w.setCursor)
@@ -73,16 +81,35 @@ func (w *world) load(context.Context, string) (activities.LoadResult, error) {
 	return activities.LoadResult{Spec: w.spec, Fingerprint: w.spec.Fingerprint(), Inactive: w.inactive}, nil
 }
 
-func (w *world) poll(now time.Time, in activities.PollInput) (activities.PollResult, error) {
+func (w *world) poll(ctx context.Context, now time.Time, in activities.PollInput) (activities.PollResult, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if in.DrainOnly {
-		w.drained++
-		return activities.PollResult{}, nil
+	queue := activity.GetInfo(ctx).TaskQueue
+	if in.Queue != "" && w.elsewhere {
+		w.declined++
+		return activities.PollResult{Elsewhere: true}, nil
 	}
 	w.polled++
 	w.pollTimes = append(w.pollTimes, now)
+	w.pollQueues = append(w.pollQueues, queue)
+	w.token = activity.GetInfo(ctx).TaskToken
 	return w.polls(w.polled)
+}
+
+func (w *world) drainAll(context.Context, activities.DrainInput) (activities.Drained, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drained++
+	if w.drain != nil {
+		if err := w.drain(); err != nil {
+			return activities.Drained{}, err
+		}
+	}
+	n := len(w.stored)
+	w.generated = append(w.generated, w.stored...)
+	w.matched = append(w.matched, w.stored...)
+	w.stored = nil
+	return activities.Drained{Tally: activities.Tally{Batches: n, Events: n, Enforcements: 2 * n}}, nil
 }
 
 func (w *world) generateEvents(_ context.Context, in activities.BatchInput) (activities.GenerateResult, error) {
@@ -117,6 +144,13 @@ func (w *world) storeEvent(_ context.Context, event sensor.SystemEvent) (int64, 
 	defer w.mu.Unlock()
 	w.emitted = append(w.emitted, event)
 	return 1000, nil
+}
+
+// streams makes the sensor a stream whose code goes on until a test ends it.
+func (w *world) streams() *world {
+	w.spec.Stream, w.spec.Timeout = true, 0
+	w.polls = func(int) (activities.PollResult, error) { return activities.PollResult{}, activity.ErrResultPending }
+	return w
 }
 
 func sensorFault() error {

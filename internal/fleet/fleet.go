@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/attune-automation/sensors/activities"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/workflows"
 )
@@ -76,8 +77,7 @@ func (f *Fleet) Launch(ctx context.Context, spec sensor.Spec) (bool, error) {
 			workflows.AttributeVersion.ValueSet(spec.Version),
 		),
 		StaticSummary: fmt.Sprintf("%s watches for %s", spec.Ref, spec.TriggerRef),
-		StaticDetails: fmt.Sprintf("Runtime `%s`, polled every %s, failed after %d failures in a row.",
-			spec.Runtime, spec.PollInterval, spec.MaxAttempts),
+		StaticDetails: about(spec),
 	}, workflows.Sensor, workflows.SensorInput{Ref: spec.Ref})
 	if already(err) {
 		return false, nil
@@ -88,6 +88,15 @@ func (f *Fleet) Launch(ctx context.Context, spec sensor.Spec) (bool, error) {
 	return true, nil
 }
 
+func about(spec sensor.Spec) string {
+	how := fmt.Sprintf("polled every %s", spec.PollInterval)
+	if spec.Stream {
+		how = "a stream"
+	}
+	return fmt.Sprintf("Runtime `%s`, %s, by queue `%s`, failed after %d failures in a row.",
+		spec.Runtime, how, spec.Queue, spec.MaxAttempts)
+}
+
 // Stop asks a running sensor to finish what it has in hand and complete. A sensor that does not run is left alone.
 func (f *Fleet) Stop(ctx context.Context, ref, reason string) error {
 	return f.signal(ctx, ref, workflows.SignalStop, reason)
@@ -96,6 +105,12 @@ func (f *Fleet) Stop(ctx context.Context, ref, reason string) error {
 // Reload tells a running sensor that its definition changed. A sensor that does not run is left alone.
 func (f *Fleet) Reload(ctx context.Context, ref string) error {
 	return f.signal(ctx, ref, workflows.SignalReload, nil)
+}
+
+// Wake tells a running sensor what its stream brought, or that it has batches in hand. A sensor that does not run is left
+// alone.
+func (f *Fleet) Wake(ctx context.Context, ref string, news activities.Brought) error {
+	return f.signal(ctx, ref, workflows.SignalWake, news)
 }
 
 func (f *Fleet) signal(ctx context.Context, ref, name string, arg any) error {

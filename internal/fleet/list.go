@@ -153,7 +153,7 @@ func (f *Fleet) Counts(ctx context.Context, refs []string) (map[string]int64, er
 		return nil, err
 	}
 	counts := map[string]int64{}
-	for _, state := range []workflows.State{workflows.StateRunning, workflows.StatePaused, workflows.StateBackingOff, workflows.StateFailed} {
+	for _, state := range countedStates() {
 		counts[string(state)] = 0
 	}
 	for _, ref := range refs {
@@ -162,4 +162,11 @@ func (f *Fleet) Counts(ctx context.Context, refs []string) (map[string]int64, er
 		}
 	}
 	return counts, nil
+}
+
+// countedStates are those that Counts counts, also when no sensor is in them.
+func countedStates() []workflows.State {
+	return []workflows.State{
+		workflows.StateRunning, workflows.StateWaiting, workflows.StatePaused, workflows.StateBackingOff, workflows.StateFailed,
+	}
 }
