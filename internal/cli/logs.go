@@ -106,19 +106,31 @@ func (s *session) noLog(ctx context.Context, q sensorlog.Query) error {
 				q.Ref, moment(q.Since), moment(older[0].Time))}
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	if db, err := s.store(ctx); err == nil {
 		if _, err := db.Sensor(ctx, q.Ref); errors.Is(err, sensor.ErrNotFound) {
 			return unknownSensor(ctx, db, q.Ref, err)
 		}
 	}
-	host, err := os.Hostname()
+	return no{fmt.Sprintf("sensor %q printed nothing that is kept in %s on this machine: %s", q.Ref, q.Dir, s.whereLogsAre(ctx, q.Ref))}
+}
+
+// whereLogsAre says where to look for the log of a sensor that is not here, as far as its workflow knows.
+func (s *session) whereLogsAre(ctx context.Context, ref string) string {
+	const elsewhere = "logs are on the machines whose workers polled it, in their log.sensor_directory"
+	f, err := s.fleet(ctx)
 	if err != nil {
-		host = "unknown name"
+		return elsewhere
 	}
-	return no{fmt.Sprintf("sensor %q printed nothing that is kept in %s on this machine (%s): logs are on the machines "+
-		"whose workers polled it, in their log.sensor_directory", q.Ref, q.Dir, host)}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	status, err := f.Status(ctx, ref)
+	if err != nil || status.Host == "" {
+		return elsewhere
+	}
+	if here, err := os.Hostname(); err == nil && here == status.Host {
+		return "it was polled last here, so either it is silent, or log.sensor_directory is not that of the worker"
+	}
+	return fmt.Sprintf("it was polled last on %s: run this there", status.Host)
 }
 
 // printLog writes lines as they are in the files, or each as a document.

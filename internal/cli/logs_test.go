@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -10,10 +11,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 	"go.uber.org/zap"
 
 	"github.com/attune-automation/sensors/internal/cli"
+	"github.com/attune-automation/sensors/internal/config"
+	"github.com/attune-automation/sensors/internal/logging"
 	"github.com/attune-automation/sensors/internal/sensorlog"
+	"github.com/attune-automation/sensors/workflows"
 )
 
 // withLogs gives the environment a folder of logs, and returns it with a function that writes lines a second apart, the
@@ -90,6 +97,43 @@ func TestLogsOfNoSensor(t *testing.T) {
 	require.Contains(t, b.fails(2, "logs", "shop.order"), "did you mean shop.orders?")
 	require.Contains(t, b.fails(2, "logs", "shop.order", "-f"), "did you mean shop.orders?")
 	b.fails(1, "logs", "shop.orders")
+}
+
+func TestLogsSayWhereTheSensorWasPolled(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTemporal()
+	b.withLogs()
+	here, err := os.Hostname()
+	require.NoError(t, err)
+	b.answerAs("shop.orders", workflows.Status{Progress: workflows.Progress{Host: "worker-7.example"}})
+	b.answerAs("shop.returns", workflows.Status{Progress: workflows.Progress{Host: here}})
+	require.Contains(t, b.fails(1, "logs", "shop.orders"), "it was polled last on worker-7.example: run this there")
+	require.Contains(t, b.fails(1, "logs", "shop.returns"), "it was polled last here, so either it is silent")
+}
+
+// answerAs runs a workflow that says that a sensor is so, until the test ends.
+func (b *bench) answerAs(ref string, status workflows.Status) {
+	b.t.Helper()
+	cfg, err := config.Load(config.Options{Environ: b.env, Optional: []string{"database.url", "message_queue.url"}})
+	require.NoError(b.t, err)
+	options, err := cfg.TemporalOptions(logging.Temporal(zap.NewNop()), nil)
+	require.NoError(b.t, err)
+	c, err := client.DialContext(b.ctx, options)
+	require.NoError(b.t, err)
+	b.t.Cleanup(c.Close)
+	w := worker.New(c, ref, worker.Options{})
+	run := func(ctx workflow.Context) error {
+		answer := func() (workflows.Status, error) { return status, nil }
+		if err := workflow.SetQueryHandler(ctx, workflows.QueryStatus, answer); err != nil {
+			return err
+		}
+		return workflow.Await(ctx, func() bool { return false })
+	}
+	w.RegisterWorkflowWithOptions(run, workflow.RegisterOptions{Name: "answer"})
+	require.NoError(b.t, w.Start())
+	b.t.Cleanup(w.Stop)
+	_, err = c.ExecuteWorkflow(b.ctx, client.StartWorkflowOptions{ID: workflows.SensorID(ref), TaskQueue: ref}, "answer")
+	require.NoError(b.t, err)
 }
 
 func TestFollowedLogs(t *testing.T) {
