@@ -12,7 +12,6 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
 
 	"github.com/attune-automation/sensors/internal/config"
@@ -20,6 +19,7 @@ import (
 	"github.com/attune-automation/sensors/internal/logging"
 	"github.com/attune-automation/sensors/internal/messaging"
 	"github.com/attune-automation/sensors/internal/ops"
+	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/store"
 )
 
@@ -32,6 +32,8 @@ type Service struct {
 	temporal  client.Client
 	fleet     *fleet.Fleet
 	metrics   *ops.Metrics
+	runner    *runner.Mux
+	places    *places
 	namespace string
 	working   atomic.Bool // takes work from Temporal
 }
@@ -56,7 +58,7 @@ func Run(ctx context.Context, cfg config.Config, logger *zap.Logger) error {
 }
 
 func newService(ctx context.Context, cfg config.Config, logger *zap.Logger) (*Service, error) {
-	s := &Service{config: cfg, logger: logger}
+	s := &Service{config: cfg, logger: logger, places: newPlaces(cfg.Worker.MaxConcurrentPolls, cfg.Worker.Queues)}
 	var err error
 	if s.metrics, err = ops.NewMetrics(); err != nil {
 		return nil, err
@@ -213,20 +215,23 @@ func (s *Service) persist(ctx context.Context, waitingFor string, try func(conte
 	}
 }
 
-// work runs the Temporal worker until ctx ends or the worker fails.
+// work runs the Temporal workers until ctx ends or one of them fails.
 func (s *Service) work(ctx context.Context) error {
 	fatal := make(chan error, 1)
-	w := worker.New(s.temporal, s.config.Temporal.TaskQueue, s.workerOptions(fatal))
-	if err := s.register(w); err != nil {
+	var err error
+	if s.runner, err = s.newRunner(); err != nil {
 		return err
 	}
-	if err := w.Start(); err != nil {
-		return fmt.Errorf("starting the worker: %w", err)
+	all, err := s.newWorkers(fatal)
+	if err != nil {
+		return err
+	}
+	if err := all.start(); err != nil {
+		return err
 	}
 	s.working.Store(true)
-	s.logger.Info("working", zap.Strings("roles", s.config.Worker.Roles),
+	s.logger.Info("working", zap.Strings("roles", s.config.Worker.Roles), zap.Strings("queues", s.config.Worker.Queues),
 		zap.String("task_queue", s.config.Temporal.TaskQueue), zap.String("version", Version()))
-	var err error
 	select {
 	case <-ctx.Done():
 		s.logger.Info("stopping: finishing or handing back what is in flight", zap.Duration("within", s.config.Worker.ShutdownTimeout))
@@ -234,7 +239,7 @@ func (s *Service) work(ctx context.Context) error {
 		err = fmt.Errorf("the Temporal worker failed: %w", err)
 	}
 	s.working.Store(false)
-	w.Stop()
+	all.stop()
 	s.logger.Info("stopped")
 	return err
 }
