@@ -3,13 +3,17 @@ package store_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/store"
 )
 
 func TestAppendStoresOneBatch(t *testing.T) {
@@ -163,6 +167,160 @@ func TestAppendLosesToWhatCameFirst(t *testing.T) {
 			require.Equal(t, batches, b.count(t, "poll_batch"))
 		})
 	}
+}
+
+// TestPartsOfOnePoll proves that each part is kept by itself, behind the one before.
+func TestPartsOfOnePoll(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	turn := b.turn(t)
+	var ids []int64
+	for i, part := range []sensor.Part{newPart(`1`, `{"n": 0}`), newPart("", `{"n": 1}`), newPart(`3`, `{"n": 2}`, `{"n": 3}`)} {
+		appended := b.append(t, turn, part)
+		require.Len(t, appended.Batches, 1)
+		require.EqualValues(t, i+1, appended.Seq)
+		turn.TailSeq = appended.Seq
+		ids = append(ids, appended.Batches[0].ID)
+		require.Equal(t, []string{`1`, `1`, `3`}[i], string(b.turn(t).Cursor), "the cursor at the tail")
+		require.EqualValues(t, i+1, b.turn(t).TailSeq)
+		require.Len(t, b.turn(t).Pending, i+1)
+	}
+	cursor, seq, err := b.Cursor(b.ctx, sensorRef)
+	require.NoError(t, err)
+	require.Nil(t, cursor, "no event is there yet")
+	require.Zero(t, seq)
+	for i, id := range ids {
+		b.process(t, id)
+		require.Equal(t, `3`, string(b.turn(t).Cursor))
+		cursor, _, err := b.Cursor(b.ctx, sensorRef)
+		require.NoError(t, err)
+		require.Equal(t, []string{`1`, `1`, `3`}[i], string(cursor))
+	}
+	require.EqualValues(t, 3, b.turn(t).TailSeq)
+}
+
+// TestACursorWaitsForTheEventsBeforeIt proves that a cursor without events does not overtake those that wait.
+func TestACursorWaitsForTheEventsBeforeIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	turn := b.turn(t)
+	first := b.append(t, turn, newPart(`1`, `{}`))
+	turn.TailSeq = first.Seq
+	second := b.append(t, turn, newPart(`2`))
+	require.Equal(t, []sensor.BatchHead{{ID: second.Batches[0].ID}}, second.Batches, "a batch of no payload")
+	require.Equal(t, `2`, string(b.turn(t).Cursor))
+
+	_, err := b.CommitEvents(b.ctx, b.batch(t, second.Batches[0].ID), nil, nil)
+	require.ErrorIs(t, err, sensor.ErrTurnLost)
+	b.generate(t, first.Batches[0].ID)
+	require.Empty(t, b.generate(t, second.Batches[0].ID))
+	b.finish(t, second.Batches[0].ID)
+	cursor, seq, err := b.Cursor(b.ctx, sensorRef)
+	require.NoError(t, err)
+	require.Equal(t, `2`, string(cursor))
+	require.EqualValues(t, 2, seq)
+
+	turn = b.turn(t)
+	require.Len(t, turn.Pending, 1, "the first is not done")
+	third := b.append(t, turn, newPart(`3`))
+	require.Equal(t, sensor.Appended{Seq: 3}, third, "all events before it are there: it moves at once")
+	require.Equal(t, `3`, string(b.turn(t).Cursor), "and not back to that of a batch that is not done")
+	b.match(t, first.Batches[0].ID)
+	b.finish(t, first.Batches[0].ID)
+	require.Equal(t, `3`, string(b.turn(t).Cursor))
+}
+
+// TestZombiesOfAStream proves that of two that append for ever, each of them loses when the other was faster, whatever
+// has become of the batches by then.
+func TestZombiesOfAStream(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const workers, parts = 4, 15
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for n := 0; n < parts; {
+				turn, err := b.Turn(b.ctx, sensorRef)
+				for n < parts && err == nil {
+					var at int
+					if turn.Cursor != nil {
+						err = json.Unmarshal(turn.Cursor, &at)
+					}
+					part := newPart(fmt.Sprint(at+1), fmt.Sprintf(`{"n": %d}`, at))
+					if at%3 == 2 {
+						part.Items = nil
+					}
+					var appended sensor.Appended
+					if err == nil {
+						appended, err = b.Append(b.ctx, turn, part)
+					}
+					if err == nil {
+						turn.TailSeq, turn.Cursor = appended.Seq, part.Cursor
+						n++
+					}
+				}
+				if !errors.Is(err, sensor.ErrTurnLost) && err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for b.ctx.Err() == nil {
+			turn, err := b.Turn(b.ctx, sensorRef)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, head := range turn.Pending {
+				b.process(t, head.ID)
+			}
+			if string(turn.Cursor) == fmt.Sprint(workers*parts) && len(turn.Pending) == 0 {
+				return
+			}
+		}
+		t.Error("never through")
+	})
+	wg.Wait()
+	events, err := b.Events(b.ctx, store.EventFilter{Limit: 1000})
+	require.NoError(t, err)
+	var want, got []string
+	for n := range workers * parts {
+		if n%3 != 2 {
+			want = append(want, fmt.Sprintf(`{"n": %d}`, n))
+		}
+	}
+	for _, e := range slices.Backward(events) {
+		got = append(got, string(e.Payload))
+	}
+	require.Equal(t, want, got)
+}
+
+func TestAppendBlamesTheSensorForABadItem(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	turn := b.turn(t)
+	turn.Sensor.DedupeTTL = time.Hour
+	for want, item := range map[string]sensor.Item{
+		"its key has 1025 bytes, and at most 1024": {Key: strings.Repeat("k", sensor.MaxKey+1)},
+		`its key "a\x00" is not text`:              {Key: "a\x00"},
+		`its key "\xff" is not text`:               {Key: "\xff"},
+		`its trigger "shop.refund" is none of`:     {TriggerRef: "shop.refund"},
+		"it occurred in the year 10000":            {OccurredAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"it occurred in the year -1":               {OccurredAt: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		item.Payload = []byte(`{}`)
+		_, err := b.Append(b.ctx, turn, sensor.Part{Items: []sensor.Item{{Payload: []byte(`{}`)}, item}})
+		var fault *sensor.Fault
+		require.True(t, errors.As(err, &fault), "%s: %v", want, err)
+		require.Equal(t, sensor.FaultOutput, fault.Kind)
+		require.Contains(t, fault.Message, "event 2 of the part: "+want)
+	}
+	require.Zero(t, b.count(t, "poll_batch"))
+	long := sensor.Item{Payload: []byte(`{}`), Key: strings.Repeat("k", sensor.MaxKey), TriggerRef: triggerRef,
+		OccurredAt: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}
+	require.Len(t, b.append(t, turn, sensor.Part{Items: []sensor.Item{long}}).Batches, 1)
 }
 
 func TestOnlyOneOfManyPollsWins(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/size"
 )
 
 // The kinds of parts that a pack has, as changes name them.
@@ -125,8 +126,8 @@ func sensorPart(digest string) func(s sensor.Sensor) part {
 
 func limitFields(l sensor.Limits) []field {
 	return []field{
-		{"limits.cpu", duration(l.CPU)}, {"limits.memory", size(l.Memory)}, {"limits.open_files", number(l.OpenFiles)},
-		{"limits.processes", number(l.Processes)}, {"limits.output", size(l.Output)},
+		{"limits.cpu", duration(l.CPU)}, {"limits.memory", bytesOf(l.Memory)}, {"limits.open_files", number(l.OpenFiles)},
+		{"limits.processes", number(l.Processes)}, {"limits.output", bytesOf(l.Output)},
 	}
 }
 
@@ -159,20 +160,11 @@ func boolean(b *bool) string {
 	return strconv.FormatBool(*b)
 }
 
-// size writes bytes in the largest unit that leaves no rest, as people write them in a sensor's file.
-func size(bytes int64) string {
-	if bytes == 0 {
+func bytesOf(n int64) string {
+	if n == 0 {
 		return ""
 	}
-	for _, unit := range []struct {
-		name  string
-		bytes int64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if bytes%unit.bytes == 0 {
-			return strconv.FormatInt(bytes/unit.bytes, 10) + unit.name
-		}
-	}
-	return strconv.FormatInt(bytes, 10)
+	return size.Format(n)
 }
 
 // abbreviate keeps as much of a digest as people need to tell two apart.

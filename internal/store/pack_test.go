@@ -170,7 +170,7 @@ func TestApplyPackUpdates(t *testing.T) {
 			{Field: "limits.memory", Old: "512MiB", New: "1GiB"},
 			{Field: "limits.open_files", Old: "64", New: ""},
 			{Field: "limits.processes", Old: "8", New: ""},
-			{Field: "limits.output", Old: "1000", New: ""},
+			{Field: "limits.output", Old: "1000B", New: ""},
 		}},
 		{Kind: "rule", Ref: "weather.heat", Action: sensor.ActionUpdate, Fields: []sensor.FieldChange{
 			{Field: "enabled", Old: "true", New: "false"},
