@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +28,8 @@ func copies(t testing.TB) string {
 func (l language) alone(t testing.TB, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	sdks := copies(t)
-	command := map[string][]string{"python": {"python3", "-m", "attune_sensor"}, "nodejs": {"node", sdks + "/attune_sensor.mjs"}}[l.name]
-	command = append(command, "run")
-	cmd := exec.Command(command[0], append(command[1:], args...)...)
+	start := map[string][]string{"python": {"-m", "attune_sensor"}, "nodejs": {sdks + "/attune_sensor.mjs"}}[l.name]
+	cmd := exec.Command(l.interpreter(t), slices.Concat(start, []string{"run"}, args)...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "PYTHONPATH="+sdks, "ATTUNE_SECRET_TOKEN=hush-hush")
 	return cmd
 }
@@ -217,7 +217,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, l := range both {
 		for _, args := range [][]string{nil, {"serve"}, {"nosuch"}} {
-			cmd := exec.Command(l.interpreter[0], append([]string{l.install(t)}, args...)...)
+			cmd := exec.Command(l.interpreter(t), append([]string{l.install(t)}, args...)...)
 			_, stderr, status := output(cmd)
 			require.Equal(t, 2, status)
 			require.Contains(t, stderr, "run ENTRYPOINT")
@@ -234,8 +234,8 @@ func TestUsage(t *testing.T) {
 func TestUnitTestsOfSensors(t *testing.T) {
 	t.Parallel()
 	for name, command := range map[string][]string{
-		"test_sensor.py":  {"python3", "-m", "unittest", "-v", "test_sensor"},
-		"sensor.test.mjs": {"node", "--test", "sensor.test.mjs"},
+		"test_sensor.py":  {python.interpreter(t), "-m", "unittest", "-v", "test_sensor"},
+		"sensor.test.mjs": {node.interpreter(t), "--test", "sensor.test.mjs"},
 	} {
 		dir := t.TempDir()
 		require.NoError(t, sdk.Write(filepath.Join(dir, "node_modules/attune_sensor")))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,16 +27,34 @@ const patience = time.Minute
 
 // language is one of the two SDKs, and how its interpreter is started.
 type language struct {
-	name, file  string // file is the name of a sensor's file
-	interpreter []string
-	sdk         func(*sdk.Cache) (string, error)
+	name, file string // file is the name of a sensor's file
+	command    string
+	flags      []string
+	sdk        func(*sdk.Cache) (string, error)
 }
 
 var (
-	python = language{"python", "s.py", []string{"python3", "-B", "-u"}, (*sdk.Cache).Python}
-	node   = language{"nodejs", "s.mjs", []string{"node"}, (*sdk.Cache).Node}
+	python = language{"python", "s.py", "python3", []string{"-B", "-u"}, (*sdk.Cache).Python}
+	node   = language{"nodejs", "s.mjs", "node", nil, (*sdk.Cache).Node}
 	both   = []language{python, node}
 )
+
+// pythonItself is what a version manager's python3 starts, after a while.
+var pythonItself = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
+// interpreter returns the language's interpreter.
+func (l language) interpreter(t testing.TB) string {
+	t.Helper()
+	if l.command != "python3" {
+		return l.command
+	}
+	path, err := pythonItself()
+	require.NoError(t, err)
+	return path
+}
 
 // object is a message or a request.
 type object = map[string]any
@@ -72,8 +91,8 @@ func (l language) code(t testing.TB, code string) string {
 // serve starts an interpreter as a worker does. Options change how its pipes are set up.
 func (l language) serve(t testing.TB, dir string, options ...func(data *os.File)) *session {
 	t.Helper()
-	args := append(append([]string{}, l.interpreter...), l.install(t), "serve", l.file)
-	s := &session{t: t, cmd: exec.Command(args[0], args[1:]...), schemas: compileSchemas(t), log: &logBuffer{}}
+	args := slices.Concat(l.flags, []string{l.install(t), "serve", l.file})
+	s := &session{t: t, cmd: exec.Command(l.interpreter(t), args...), schemas: compileSchemas(t), log: &logBuffer{}}
 	stdin, requests, err := os.Pipe()
 	require.NoError(t, err)
 	messages, data, err := os.Pipe()

@@ -791,6 +791,7 @@ def _run_file(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         if not ctx._stream:
             raise
+        ctx._kept = ""  # the cursor may have been about to be shown
         ctx._done()
     except SystemExit as error:
         sys.stderr.write(_traceback(error) or _message(error) + "\n")
