@@ -24,8 +24,8 @@ import (
 
 // bundle is a database with one sensor, whose first poll brought events 1, with a total of 250, and 2, with one of 5, and
 // a refused payload in between, and whose second one brought event 3; and with event 4 that no sensor saw. Rule
-// shop.every matches all, shop.big totals above 100, and shop.ours what the sensor saw; shop.off is disabled. All batches
-// are done.
+// shop.every matches all, shop.big totals above 100, and shop.ours what the sensor saw; shop.off is disabled. Another
+// sensor brought event 5, of another trigger and with a key, which rule shop.early matches. All batches are done.
 type bundle struct {
 	t     *testing.T
 	ctx   context.Context
@@ -51,29 +51,37 @@ func setup(t *testing.T) *bundle {
 	id, err := s.StoreSystemEvent(ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{"total": 1}`)})
 	require.NoError(t, err)
 	b.process(id)
+	b.process(b.saveRefund("settled"))
 	return b
 }
 
 func (b *bundle) apply() {
 	b.t.Helper()
-	rule := func(name, conditions string, enabled bool) sensor.Rule {
+	rule := func(name, trigger, conditions string, enabled bool) sensor.Rule {
 		return sensor.Rule{
-			Ref: "shop." + name, PackRef: "shop", Label: name, TriggerRef: "shop.order", Condition: "all",
+			Ref: "shop." + name, PackRef: "shop", Label: name, TriggerRef: "shop." + trigger, Condition: "all",
 			Conditions: json.RawMessage(conditions), ActionRef: "mail.send", ActionParams: json.RawMessage(`{}`), Enabled: enabled,
 		}
 	}
 	_, err := b.store.ApplyPack(b.ctx, sensor.Pack{
 		Ref: "shop", Label: "Shop", Digest: strings.Repeat("a", 64), Archive: []byte("files"),
-		Triggers: []sensor.Trigger{{Ref: "shop.order", PackRef: "shop", Label: "Order", Enabled: true}},
+		Triggers: []sensor.Trigger{
+			{Ref: "shop.order", PackRef: "shop", Label: "Order", Enabled: true},
+			{Ref: "shop.refund", PackRef: "shop", Label: "Refund", Enabled: true},
+		},
 		Sensors: []sensor.Sensor{{
 			Ref: "shop.orders", PackRef: "shop", Label: "Orders", Enabled: true, Runtime: sensor.RuntimeExec, Entrypoint: "x",
 			TriggerRef: "shop.order", Config: json.RawMessage(`{}`),
+		}, {
+			Ref: "shop.returns", PackRef: "shop", Label: "Returns", Enabled: true, Runtime: sensor.RuntimeExec, Entrypoint: "x",
+			TriggerRef: "shop.order", TriggerRefs: []string{"shop.order", "shop.refund"}, Config: json.RawMessage(`{}`),
 		}},
 		Rules: []sensor.Rule{
-			rule("big", `[{"field": "total", "operator": "greater_than", "value": 100}]`, true),
-			rule("every", `[]`, true),
-			rule("off", `[]`, false),
-			rule("ours", `[{"field": "sensor.ref", "operator": "equals", "value": "shop.orders"},
+			rule("big", "order", `[{"field": "total", "operator": "greater_than", "value": 100}]`, true),
+			rule("early", "refund", `[{"field": "event.occurred_at", "operator": "equals", "value": "2026-01-02T03:04:05Z"}]`, true),
+			rule("every", "order", `[]`, true),
+			rule("off", "order", `[]`, false),
+			rule("ours", "order", `[{"field": "sensor.ref", "operator": "equals", "value": "shop.orders"},
 				{"field": "event.source_ref", "operator": "equals", "value": "shop.orders"}]`, true),
 		},
 	}, store.ApplyOptions{})
@@ -85,6 +93,20 @@ func (b *bundle) poll(payloads ...string) {
 	for _, head := range b.save(payloads...) {
 		b.process(head.ID)
 	}
+}
+
+// saveRefund stores an event of shop.refund, which has a key and says when it occurred.
+func (b *bundle) saveRefund(key string) int64 {
+	b.t.Helper()
+	turn, err := b.store.Turn(b.ctx, "shop.returns")
+	require.NoError(b.t, err)
+	turn.Sensor.DedupeTTL = time.Hour
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	appended, err := b.store.Append(b.ctx, turn, sensor.Part{Items: []sensor.Item{
+		{Payload: []byte(`{"total": 9}`), Key: key, TriggerRef: "shop.refund", OccurredAt: at},
+	}})
+	require.NoError(b.t, err)
+	return appended.Batches[0].ID
 }
 
 func (b *bundle) save(payloads ...string) []sensor.BatchHead {
@@ -108,29 +130,31 @@ func (b *bundle) process(id int64) {
 	var accepted []sensor.NewEvent
 	var refused []sensor.Rejection
 	for i, p := range batch.Payloads {
-		if json.Valid(p) {
-			accepted = append(accepted, sensor.NewEvent{Position: i, Payload: p})
+		if item := batch.Item(i); json.Valid(p) {
+			accepted = append(accepted, sensor.NewEvent{Position: i, Payload: p, TriggerRef: item.TriggerRef, OccurredAt: item.OccurredAt})
 		} else {
 			refused = append(refused, sensor.Rejection{Position: i, Raw: p, Reason: "no JSON"})
 		}
 	}
 	events, err := b.store.CommitEvents(b.ctx, batch, accepted, refused)
 	require.NoError(b.t, err)
-	set, err := b.store.Ruleset(b.ctx, batch.TriggerRef)
-	require.NoError(b.t, err)
+	rulesets := map[string]int64{}
 	var matches []sensor.Match
 	for j := range events {
 		e := &events[j]
+		set, err := b.store.Ruleset(b.ctx, e.TriggerRef)
+		require.NoError(b.t, err)
+		rulesets[e.TriggerRef] = set.Version
 		for i, r := range set.Rules {
 			matched := map[string]bool{
-				"shop.every": true, "shop.big": strings.Contains(string(e.Payload), "250"), "shop.ours": e.SensorRef != "",
+				"shop.early": true, "shop.every": true, "shop.big": strings.Contains(string(e.Payload), "250"), "shop.ours": e.SensorRef != "",
 			}[r.Ref]
 			if matched {
 				matches = append(matches, sensor.Match{Event: e, Rule: &set.Rules[i]})
 			}
 		}
 	}
-	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{set.TriggerRef: set.Version}, matches)
+	_, err = b.store.CommitEnforcements(b.ctx, id, rulesets, matches)
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.store.FinishBatch(b.ctx, id))
 }
@@ -182,11 +206,12 @@ func sequence(messages []audit.Message) iter.Seq2[audit.Message, error] {
 func TestSoundData(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.save(`{"total": 1}`) // a batch in hand is no fault
+	b.saveRefund("waiting") // a batch in hand is no fault, and neither is its key
 	messages := b.messages()
 	report := b.run(audit.Config{Messages: sequence(append(messages, messages...))})
 	require.Equal(t, audit.Report{
-		Batches: 4, Unfinished: 1, Events: 4, Rejected: 1, Enforcements: 8, Evaluations: 16, Messages: 24, Findings: []audit.Finding{},
+		Batches: 5, Unfinished: 1, Events: 5, Rejected: 1, Enforcements: 9, Evaluations: 17, Keys: 2, Messages: 28,
+		Findings: []audit.Finding{},
 	}, report)
 }
 
@@ -256,6 +281,23 @@ func TestFaults(t *testing.T) {
 			`update attune.poll_batch set status = 'stored' where id = 3`,
 			[]string{"1: batch 3 is only stored, but has 1 rows"},
 		},
+		"matched by the rules of another trigger": {
+			`update attune.poll_batch set rulesets = '{"shop.order": 1}' where id = 4; delete from attune.enforcement where event = 5`,
+			[]string{"2: event 5 is in a batch that is done, but that does not say by which rules of trigger shop.refund"},
+		},
+		"key of a payload that there never was": {
+			`update attune.event_key set position = 5`,
+			[]string{`1: key "settled" of sensor shop.returns is of payload 5 of batch 4, which has 1`},
+		},
+		"key of a payload that is no event": {
+			`insert into attune.event_key (sensor_ref, key, batch, position, expires)
+			values ('shop.orders', 'refused', 1, 1, now() + interval '1 hour')`,
+			[]string{`1: key "refused" of sensor shop.orders suppresses events, but payload 1 of batch 1 is none`},
+		},
+		"key that outlives its batch": {
+			`update attune.event_key set batch = 99`,
+			nil,
+		},
 		"rules that changed since cannot be judged": {
 			`update attune.trigger set ruleset = 9; update attune.rule set enabled = not enabled, ruleset = 9`,
 			nil,
@@ -278,6 +320,24 @@ func TestFaults(t *testing.T) {
 				require.True(t, strings.HasPrefix(found[i], want), "%q is not %q", found[i], want)
 			}
 		})
+	}
+}
+
+// A batch that only moves the cursor has nothing to be missed, whether it has moved it or not.
+func TestACursorAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	turn, err := b.store.Turn(b.ctx, "shop.orders")
+	require.NoError(t, err)
+	first, err := b.store.Append(b.ctx, turn, sensor.Part{Items: []sensor.Item{{Payload: []byte(`{}`)}}})
+	require.NoError(t, err)
+	turn.TailSeq = first.Seq
+	second, err := b.store.Append(b.ctx, turn, sensor.Part{Cursor: json.RawMessage(`"end"`)})
+	require.NoError(t, err)
+	require.Empty(t, findings(b.run(audit.Config{})))
+	for _, head := range append(first.Batches, second.Batches...) {
+		b.process(head.ID)
+		require.Empty(t, findings(b.run(audit.Config{})))
 	}
 }
 
