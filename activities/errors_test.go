@@ -42,6 +42,14 @@ func TestTranslate(t *testing.T) {
 	require.NoError(t, translate(nil))
 }
 
+func TestWhatAStoppingWorkerHandsBackIsTriedSoon(t *testing.T) {
+	t.Parallel()
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, translate(errWorkerStopping), &app)
+	require.False(t, app.NonRetryable())
+	require.Equal(t, handOver, app.NextRetryDelay())
+}
+
 func TestFailuresStaySmallInHistory(t *testing.T) {
 	t.Parallel()
 	err := translate(&sensor.Fault{Kind: sensor.FaultException, Message: "first", Traceback: strings.Repeat("x", 1<<20), Log: []string{"last"}})

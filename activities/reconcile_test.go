@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -16,7 +17,8 @@ import (
 // fakeFleet notes what it is told, in order.
 type fakeFleet struct {
 	running, failed map[string]int64
-	broken          string // starting this one fails
+	broken          string   // starting this one fails
+	unheard         []string // queues that nobody listens on
 	done            []string
 }
 
@@ -45,6 +47,15 @@ func (f *fakeFleet) ResumeEmit(context.Context, int64) error {
 	return err
 }
 
+func (f *fakeFleet) Wake(_ context.Context, ref string, news Brought) error {
+	_, err := f.note(fmt.Sprintf("wake %s: %t", ref, news.Stored))
+	return err
+}
+
+func (f *fakeFleet) Listens(_ context.Context, queue string) (bool, error) {
+	return !slices.Contains(f.unheard, queue), nil
+}
+
 func (f *fakeFleet) note(what string) (bool, error) {
 	f.done = append(f.done, what)
 	return true, nil
@@ -54,6 +65,7 @@ type fakeStore struct {
 	sensors    []sensor.Sensor
 	unfinished []string
 	orphans    []int64
+	expired    *int // keys
 }
 
 func (s fakeStore) Sensors(context.Context) ([]sensor.Sensor, error) { return s.sensors, nil }
@@ -64,6 +76,15 @@ func (s fakeStore) OrphanSystemBatches(context.Context, time.Duration, int) ([]i
 
 func (s fakeStore) UnfinishedSensors(context.Context, time.Duration, int) ([]string, error) {
 	return s.unfinished, nil
+}
+
+func (s fakeStore) SweepKeys(_ context.Context, limit int) (int, error) {
+	if s.expired == nil {
+		return 0, nil
+	}
+	n := min(limit, *s.expired)
+	*s.expired -= n
+	return n, nil
 }
 
 func TestReconcile(t *testing.T) {
@@ -115,6 +136,24 @@ func TestReconcile(t *testing.T) {
 			want:  []string{"resume", "start p.gone", "start p.off"},
 			check: func(t *testing.T, r Report) { require.Equal(t, 3, r.Resumed) },
 		},
+		"tells running sensors of what they left": {
+			store: fakeStore{sensors: []sensor.Sensor{active("p.a", 1)}, unfinished: []string{"p.a"}},
+			fleet: fakeFleet{running: map[string]int64{"p.a": 1}}, limit: 9,
+			want: []string{"wake p.a: true"},
+		},
+		"names queues that nobody listens on": {
+			store: fakeStore{sensors: []sensor.Sensor{
+				{Ref: "p.a", Enabled: true, Queue: "gpu"}, {Ref: "p.b", Enabled: true, Queue: "gpu"},
+				{Ref: "p.c", Enabled: true, Runtime: sensor.RuntimeNode}, {Ref: "p.off", Queue: "attic"},
+			}},
+			fleet: fakeFleet{unheard: []string{"gpu", "attic"}}, limit: 0,
+			check: func(t *testing.T, r Report) {
+				require.Equal(t, []Unserved{{Queue: "gpu", Sensors: 2}}, r.Unserved)
+			},
+		},
+		"deletes all keys that have expired": {
+			store: fakeStore{expired: new(2*sweepLimit + 1)},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +164,9 @@ func TestReconcile(t *testing.T) {
 			require.Equal(t, c.want, c.fleet.done)
 			if c.check != nil {
 				c.check(t, report)
+			}
+			if c.store.expired != nil {
+				require.Zero(t, *c.store.expired)
 			}
 		})
 	}
