@@ -8,9 +8,9 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
-// document is an event as conditions see it. It is written anew here, rather than taken from the step that matches, so
+// Document is an event as conditions see it. It is written anew here, rather than taken from the step that matches, so
 // that a mistake there is found.
-func document(e *sensor.Event) (condition.Document, error) {
+func Document(e *sensor.Event) (condition.Document, error) {
 	var doc condition.Document
 	var config struct {
 		Trigger json.RawMessage `json:"trigger"`

@@ -59,7 +59,7 @@ func (a *auditor) match(e *store.AuditEvent, rules *ruleset, subject string) {
 			continue // it has changed since
 		}
 		if doc == nil {
-			decoded, err := document(&e.Event)
+			decoded, err := Document(&e.Event)
 			if err != nil {
 				a.find(2, subject, "cannot be read: %v", err)
 				return

@@ -26,7 +26,8 @@ type EventKey struct {
 // KeyFilter selects the keys of a sensor.
 type KeyFilter struct {
 	SensorRef string
-	Limit     int // 0: 100
+	Keys      []string // only these; nil: all
+	Limit     int      // 0: 100
 }
 
 // Keys returns the newest keys of a sensor that have not expired, newest first; sensor.ErrNotFound for a sensor that
@@ -38,12 +39,13 @@ func (s *Store) Keys(ctx context.Context, f KeyFilter) ([]EventKey, error) {
 	keys, err := list[EventKey](ctx, s.pool, `
 		select k.key, k.batch as batch_id, k.position, e.id as event_id, k.created, k.expires, k.suppressed, k.last_suppressed
 		from (
-			select * from attune.event_key where sensor_ref = @ref and expires > now()
+			select * from attune.event_key
+			where sensor_ref = @ref and expires > now() and (@keys::text[] is null or key = any(@keys))
 			order by created desc, batch desc, position desc limit @limit
 		) k
 		left join attune.event e on e.batch = k.batch and e.position = k.position
 		order by k.created desc, k.batch desc, k.position desc`,
-		pgx.NamedArgs{"ref": f.SensorRef, "limit": cmp.Or(f.Limit, defaultLimit)})
+		pgx.NamedArgs{"ref": f.SensorRef, "keys": f.Keys, "limit": cmp.Or(f.Limit, defaultLimit)})
 	if err != nil {
 		return nil, fmt.Errorf("listing the keys of sensor %q: %w", f.SensorRef, err)
 	}
