@@ -102,7 +102,7 @@ func sound(t *testing.T, s *stack.Stack, messages *stack.Messages) {
 	for i := 1; i < len(stored); i++ { // newest first
 		require.Greater(t, number(t, stored[i-1]), number(t, stored[i]), "poll order")
 	}
-	orders, err := s.Store.Enforcements(t.Context(), store.EnforcementFilter{TriggerRef: "t.number", Limit: 1000})
+	orders, err := s.Store.Enforcements(t.Context(), store.EnforcementFilter{Limit: 1000})
 	require.NoError(t, err)
 	require.Len(t, orders, enforcements)
 	refused, err := s.Store.Rejected(t.Context(), store.RejectedFilter{SensorRef: "t.numbers", Limit: 1000})
@@ -111,4 +111,7 @@ func sound(t *testing.T, s *stack.Stack, messages *stack.Messages) {
 	cursor, _, err := s.Store.Cursor(t.Context(), "t.numbers")
 	require.NoError(t, err)
 	require.JSONEq(t, fmt.Sprint(last), string(cursor))
+	keys, err := s.Store.Keys(t.Context(), store.KeyFilter{SensorRef: "t.numbers", Limit: 1000})
+	require.NoError(t, err)
+	require.Len(t, keys, events, "those of refused payloads are free")
 }
