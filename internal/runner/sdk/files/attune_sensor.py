@@ -575,6 +575,13 @@ def _serve(entrypoint: str) -> int:
     return 0
 
 
+def _flush_prints() -> None:
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError):  # the code closed it, or put something else in its place
+        pass
+
+
 def _serve_one(entrypoint: str, poll: Poll | None, ctx: Context, alarm: _Alarm) -> Poll:
     protocol = ctx._request.get("protocol")
     if protocol != _PROTOCOL:
@@ -585,7 +592,7 @@ def _serve_one(entrypoint: str, poll: Poll | None, ctx: Context, alarm: _Alarm) 
             poll = _load(entrypoint)
         _run(poll, ctx)
         if ctx._out.ready():
-            sys.stdout.flush()
+            _flush_prints()
             ctx._done()
         return poll
     finally:
