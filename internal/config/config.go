@@ -75,7 +75,7 @@ type Worker struct {
 	Queues             []string // whose polls it takes
 	ShutdownTimeout    time.Duration
 	MaxConcurrentPolls int
-	CacheDir           string // unpacked packs
+	CacheDir           string // unpacked packs; absolute
 }
 
 // Runtime says what runs sensor code, and what contains it.
@@ -112,7 +112,7 @@ type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // auto, json or console
 
-	SensorDirectory string // what sensors print
+	SensorDirectory string // of what sensors print; absolute
 	SensorMaxSize   int64  // bytes in one of their files
 	SensorMaxFiles  int    // of one sensor
 }

@@ -209,3 +209,13 @@ func TestMaskURL(t *testing.T) {
 		require.Equal(t, want, maskURL(text), text)
 	}
 }
+
+func TestRelativePaths(t *testing.T) {
+	t.Parallel()
+	c, err := Load(Options{File: writeFile(t, "config.yaml", ""), Environ: testEnviron(append(needed, "ATTUNE__WORKER__CACHE_DIR=cache")...)})
+	require.NoError(t, err)
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(here, "cache"), c.Worker.CacheDir)
+	require.Equal(t, filepath.Join(here, "cache", "logs"), c.Log.SensorDirectory)
+}

@@ -84,7 +84,7 @@ func workerKeys(c *Config) []key {
 			doc: "Time that work in hand has to finish after SIGTERM; what remains is handed back."},
 		{name: "worker.max_concurrent_polls", value: intValue{field: &c.Worker.MaxConcurrentPolls, min: 1, max: 100_000}, fallback: "100",
 			doc: "Most polls that this worker runs at the same time. Each may be a process of its own."},
-		{name: "worker.cache_dir", value: textValue{&c.Worker.CacheDir}, shown: "`attune-sensors` in the user's cache directory",
+		{name: "worker.cache_dir", value: pathValue{&c.Worker.CacheDir}, shown: "`attune-sensors` in the user's cache directory",
 			doc: "Folder for unpacked packs and the temporary files of polls; made when missing, may be deleted while no worker runs."},
 	}
 }
@@ -155,7 +155,7 @@ func opsKeys(c *Config) []key {
 			doc: "The least that is logged."},
 		{name: "log.format", value: choiceValue{&c.Log.Format, []string{"auto", "json", "console"}}, fallback: "auto",
 			doc: "JSON lines, or lines for people; `auto` is console on a terminal and JSON elsewhere."},
-		{name: "log.sensor_directory", value: textValue{&c.Log.SensorDirectory}, shown: "`logs` in `worker.cache_dir`",
+		{name: "log.sensor_directory", value: pathValue{&c.Log.SensorDirectory}, shown: "`logs` in `worker.cache_dir`",
 			doc: "Folder of the files that hold what sensors print, one or more for each sensor."},
 		{name: "log.sensor_max_size", value: sizeValue{field: &c.Log.SensorMaxSize, min: 64 * size.KiB, max: size.TiB}, fallback: "10MiB",
 			doc: "Size at which a sensor's log file is closed and a new one begun."},

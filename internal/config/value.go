@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,25 @@ func (v textValue) set(text string) error {
 func (v textValue) text() string { return *v.field }
 
 func (v textValue) kind() string { return "text" }
+
+// pathValue is a file or folder; a relative path starts at the working directory.
+type pathValue struct{ field *string }
+
+func (v pathValue) set(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New("is empty: set it, or leave it out for the default")
+	}
+	path, err := filepath.Abs(text)
+	if err != nil {
+		return fmt.Errorf("is relative to a working directory that is gone: %w", err)
+	}
+	*v.field = path
+	return nil
+}
+
+func (v pathValue) text() string { return *v.field }
+
+func (v pathValue) kind() string { return "path" }
 
 type choiceValue struct {
 	field   *string
