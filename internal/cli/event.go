@@ -21,6 +21,7 @@ const rowLimit = limit(20)
 type eventRow struct {
 	ID         int64           `json:"id"`
 	Created    time.Time       `json:"created"`
+	OccurredAt *time.Time      `json:"occurred_at,omitempty"` // none: the sensor's code does not say
 	TriggerRef string          `json:"trigger_ref"`
 	SensorRef  string          `json:"sensor_ref,omitempty"` // none: a system event
 	BatchID    int64           `json:"batch_id"`
@@ -31,7 +32,7 @@ type eventRow struct {
 
 func newEventRow(e sensor.Event) eventRow {
 	return eventRow{
-		ID: e.ID, Created: e.Created, TriggerRef: e.TriggerRef, SensorRef: e.SensorRef, BatchID: e.BatchID,
+		ID: e.ID, Created: e.Created, OccurredAt: e.OccurredAt, TriggerRef: e.TriggerRef, SensorRef: e.SensorRef, BatchID: e.BatchID,
 		Position: e.Position, Payload: e.Payload, Config: e.Config,
 	}
 }
@@ -118,6 +119,7 @@ func (s *session) showEvent(ctx context.Context, db *store.Store, id int64) erro
 	return show(s, row,
 		line{"event", strconv.FormatInt(row.ID, 10)},
 		line{"created", moment(row.Created)},
+		line{"occurred", optionalMoment(row.OccurredAt)},
 		line{"trigger", row.TriggerRef},
 		line{"sensor", row.SensorRef},
 		line{"batch", fmt.Sprintf("%d, position %d", row.BatchID, row.Position)},
