@@ -16,8 +16,9 @@ type Request = sensor.PollRequest
 
 // Runner polls sensors of one or more runtimes.
 type Runner interface {
-	// Poll runs the sensor once. What the sensor itself did wrong is a *sensor.Fault; any other error is a failure of
-	// what it runs on. Poll has left nothing running when it returns, and returns ctx's error when ctx ended it.
+	// Poll runs the sensor once; what that brings goes to req.Take. What the sensor itself did wrong is a *sensor.Fault,
+	// and with a *sensor.NotReady nobody did; any other error is Take's, or a failure of what the sensor runs on. Poll
+	// returns ctx's error when ctx ended it.
 	Poll(ctx context.Context, req Request) (sensor.Poll, error)
 }
 

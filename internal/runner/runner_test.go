@@ -13,7 +13,7 @@ import (
 type fixed string
 
 func (f fixed) Poll(context.Context, runner.Request) (sensor.Poll, error) {
-	return sensor.Poll{Payloads: [][]byte{[]byte(f)}}, nil
+	return sensor.Poll{Skip: string(f)}, nil
 }
 
 func TestMuxPollsWithTheRunnerOfTheRuntime(t *testing.T) {
@@ -23,7 +23,7 @@ func TestMuxPollsWithTheRunnerOfTheRuntime(t *testing.T) {
 
 	poll, err := mux.Poll(t.Context(), runner.Request{Sensor: sensor.Sensor{Runtime: "core.b"}})
 	require.NoError(t, err)
-	require.Equal(t, [][]byte{[]byte("b")}, poll.Payloads)
+	require.Equal(t, "b", poll.Skip)
 
 	_, err = mux.Poll(t.Context(), runner.Request{Sensor: sensor.Sensor{Runtime: "core.c"}})
 	var fault *sensor.Fault

@@ -33,6 +33,7 @@ type Service struct {
 	fleet     *fleet.Fleet
 	metrics   *ops.Metrics
 	runner    *runner.Mux
+	endCode   func() error // closes what runs sensors' code; nil: it is not open
 	places    *places
 	namespace string
 	working   atomic.Bool // takes work from Temporal
@@ -115,6 +116,11 @@ func (s *Service) countSensors(ctx context.Context) (map[string]int64, error) {
 
 // close releases what newService took. The broker's messages are all confirmed by then, or their batches are not done.
 func (s *Service) close() {
+	if s.endCode != nil {
+		if err := s.endCode(); err != nil {
+			s.logger.Warn("what runs sensors did not close cleanly", zap.Error(err))
+		}
+	}
 	if s.temporal != nil {
 		s.temporal.Close()
 	}
@@ -219,7 +225,7 @@ func (s *Service) persist(ctx context.Context, waitingFor string, try func(conte
 func (s *Service) work(ctx context.Context) error {
 	fatal := make(chan error, 1)
 	var err error
-	if s.runner, err = s.newRunner(); err != nil {
+	if s.runner, s.endCode, err = s.newRunner(); err != nil {
 		return err
 	}
 	all, err := s.newWorkers(fatal)

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/attune-automation/sensors/internal/runner/jail"
+	"github.com/attune-automation/sensors/internal/runner/process"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -49,7 +51,7 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			goroutines, files := runtime.NumGoroutine(), openFiles(t)
 			began := time.Now()
-			_, err := b.Poll(t.Context(), req)
+			_, err := b.run(t.Context(), req)
 			require.Less(t, time.Since(began), req.Timeout+2*time.Second)
 			if test.want == "" {
 				require.NoError(t, err)
@@ -68,25 +70,26 @@ func TestNothingIsLeft(t *testing.T) {
 func TestCancelEndsThePoll(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	marker := filepath.Join(t.TempDir(), "started")
-	req := config(t, b.code(t, "s.sh", "#!/bin/sh\necho '{}'\n: > "+marker+"\nsleep 1000\n"), map[string]string{})
+	req := b.code(t, "s.sh", "#!/bin/sh\nsleep 1000\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
 	go func() {
-		_, err := b.Poll(ctx, req)
+		_, err := b.run(ctx, req)
 		result <- err
 	}()
 	eventually(t, func() string {
-		if _, err := os.Stat(marker); err != nil {
+		if survivors(t, b.cache) == "" {
 			return "not started"
 		}
 		return ""
 	})
+	began := time.Now()
 	cancel()
 	require.Equal(t, context.Canceled, <-result)
+	require.Less(t, time.Since(began), 2*time.Second)
 	eventually(t, func() string { return survivors(t, b.cache) })
 
-	_, err := b.Poll(ctx, req)
+	_, err := b.run(ctx, req)
 	require.Equal(t, context.Canceled, err)
 }
 
@@ -109,33 +112,44 @@ func TestAllThatWasWrittenBeforeTheEndIsRead(t *testing.T) {
 	require.Len(t, poll.Payloads, 10_000)
 }
 
-// TestTheSensorDiesWithItsWorker kills a worker, which is this test in a process of its own.
+// TestTheSensorDiesWithItsWorker kills a worker, which is this test in a process of its own. It is not parallel to
+// others, whose children it would reap.
 func TestTheSensorDiesWithItsWorker(t *testing.T) {
-	t.Parallel()
-	const role = "TEST_WORKER_MARKER"
-	if marker := os.Getenv(role); marker != "" {
-		b := setup(t)
-		b.fault(t, b.code(t, "s.sh", "#!/bin/sh\necho $$ $HOME > "+marker+".new\nmv "+marker+".new "+marker+"\nexec sleep 1000\n"))
+	const role = "TEST_WORKER_SANDBOX"
+	if sandbox := os.Getenv(role); sandbox != "" {
+		b := setup(t, func(c *process.Config) { c.Sandbox = jail.Mode(sandbox) })
+		b.poll(t, b.code(t, "s.py", counting["s.py"])) // one that stays up
+		b.fault(t, b.code(t, "s.sh", "#!/bin/sh\nexec sleep 1000\n"))
 		return
 	}
-	dir := t.TempDir()
-	marker := filepath.Join(dir, "marker")
-	worker := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-	worker.Env = append(os.Environ(), role+"="+marker, "TMPDIR="+dir)
-	require.NoError(t, worker.Start())
-	var started []byte
-	eventually(t, func() string {
-		var err error
-		if started, err = os.ReadFile(marker); err != nil {
-			return err.Error()
+	for _, sandbox := range []jail.Mode{jail.ModeBwrap, jail.ModeNone} {
+		dir := t.TempDir()
+		worker := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		worker.Env = append(os.Environ(), role+"="+string(sandbox), "TMPDIR="+dir)
+		require.NoError(t, worker.Start())
+		eventually(t, func() string {
+			if found := survivors(t, dir); !strings.Contains(found, "(sleep)") {
+				return "not started, but " + found
+			}
+			return ""
+		})
+		require.Contains(t, survivors(t, dir), "(python")
+		require.NoError(t, worker.Process.Kill())
+		require.Error(t, worker.Wait())
+		eventually(t, func() string {
+			reapOrphans()
+			return survivors(t, dir)
+		})
+	}
+}
+
+// reapOrphans reaps what this process, a jail's, inherited from the dead worker.
+func reapOrphans() {
+	for {
+		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid <= 0 {
+			return
 		}
-		return ""
-	})
-	require.NoError(t, worker.Process.Kill())
-	require.Error(t, worker.Wait())
-	_, home, _ := strings.Cut(strings.TrimSpace(string(started)), " ")
-	require.NotEmpty(t, home)
-	eventually(t, func() string { return survivors(t, home) })
+	}
 }
 
 // eventually waits until there is no problem. It starts no goroutine, as those are counted.
@@ -170,19 +184,20 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-// survivors names processes that have the cache folder in their environment, as all that sensors start do, and zombies
-// of this process.
+// survivors names processes that work in a folder, or have it in their arguments, as all that run a sensor's code do,
+// and zombies of this process.
 func survivors(t *testing.T, cache string) string {
 	t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	require.NoError(t, err)
 	var found []string
 	for _, dir := range processes {
-		environ, _ := os.ReadFile(dir + "/environ")
+		cwd, _ := os.Readlink(dir + "/cwd")
+		cmdline, _ := os.ReadFile(dir + "/cmdline")
 		stat, _ := os.ReadFile(dir + "/stat")
 		_, fields, _ := strings.Cut(string(stat), ") ")
 		zombie := strings.HasPrefix(fields, "Z "+strconv.Itoa(unix.Getpid())+" ")
-		if zombie || bytes.Contains(environ, []byte("HOME="+cache)) {
+		if zombie || strings.HasPrefix(cwd, cache) || bytes.Contains(cmdline, []byte(cache)) {
 			found = append(found, string(stat))
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/attune-automation/sensors/internal/pack"
 	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/sdk"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -81,15 +82,15 @@ func TestTheDocumentsExamplesRun(t *testing.T) {
 		if !ok {
 			s = sensor.Sensor{Ref: "hello.test", Runtime: runtimeOf[filepath.Ext(name)], Entrypoint: name}
 		}
-		s.PackDigest = loaded.Digest
+		s.PackDigest, s.Sandbox = loaded.Digest, sensor.SandboxNone // the folder that it watches is below /tmp
 		poll := b.poll(t, runner.Request{Sensor: s, Timeout: time.Minute})
 		require.Regexp(t, want[name], payloads(poll)+"; "+string(poll.Cursor), name)
 	}
 
 	cmd := exec.Command("sh", "-eu", "-c", session)
-	sdk, err := filepath.Abs("sdk")
-	require.NoError(t, err)
-	cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "SDK=" + sdk}
+	sdks := t.TempDir()
+	require.NoError(t, sdk.Write(sdks))
+	cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "SDK=" + sdks}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	for _, part := range []string{`{"name": "pack.yaml"}`, `{"version":"1.2.3","previous":null}`, `{"load": `} {

@@ -41,6 +41,7 @@ func loadExample(t *testing.T, ref string, set ...string) *example {
 	require.GreaterOrEqual(t, i, 0)
 	def := loaded.Sensors[i]
 	def.PackDigest = loaded.Digest
+	def.Sandbox = sensor.SandboxNone // what the tests have it watch is below /tmp
 	e.req = runner.Request{Sensor: def, Timeout: def.Timeout}
 	for _, trigger := range loaded.Triggers {
 		if trigger.Ref == def.TriggerRef {
@@ -171,7 +172,9 @@ func TestExampleHTTPProbe(t *testing.T) {
 	events, matched := e.next(t)
 	require.Len(t, events, 1)
 	delete(events[0], "latency_ms")
-	require.Equal(t, map[string]any{"url": "http://" + address + "/", "previous": "up", "state": "down", "status": nil, "error": "ECONNREFUSED"}, events[0])
+	require.Contains(t, []any{"ECONNREFUSED", "UND_ERR_SOCKET"}, events[0]["error"], "a process that stayed up may find its old connection closed")
+	delete(events[0], "error")
+	require.Equal(t, map[string]any{"url": "http://" + address + "/", "previous": "up", "state": "down", "status": nil}, events[0])
 	require.Equal(t, [][]string{{"examples.site_down"}}, matched)
 	events, _ = e.next(t)
 	require.Empty(t, events, "still down")

@@ -33,27 +33,15 @@ def helper():
   File "PACK/s.py", line 4, in poll
     helper()
 `, log: "about to"},
-		{name: "an exception on import", file: "s.py", code: "import nosuchmodule\n", kind: sensor.FaultException,
-			message: "ModuleNotFoundError: No module named 'nosuchmodule'", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 1"},
 		{name: "a syntax error", file: "s.py", code: "x = 1\ndef poll(:\n", kind: sensor.FaultException,
 			message: "SyntaxError: ", traceback: `  File "PACK/s.py", line 2`},
-		{name: "no poll", file: "s.py", code: "x = 1\n", kind: sensor.FaultException, message: "s.py has no poll: define `def poll(ctx):`"},
-		{name: "poll returns a dict", file: "s.py", code: "def poll(): return {'n': 1}\n", kind: sensor.FaultException,
-			message: "poll returned dict: yield events, or return a list of them"},
-		{name: "an event that is no object", file: "s.py", code: "def poll():\n    yield {}\n    yield 'text'\n", kind: sensor.FaultException,
-			message: "event 2 is a str: yield a dict", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 3, in poll\n    yield 'text'\nTypeError: event 2"},
-		{name: "NaN", file: "s.py", code: "async def poll(ctx):\n    yield {'n': float('nan')}\n", kind: sensor.FaultException,
-			message: "ValueError: event 1 is not JSON: Out of range float values", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 2, in poll"},
-		{name: "a bad cursor", file: "s.py", code: "def poll(ctx):\n    ctx.cursor = {1, 2}\n", kind: sensor.FaultException,
-			message: "ctx.cursor is not JSON: Object of type set", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 2, in poll"},
+		{name: "a long message of an exception", file: "s.py", code: "def poll():\n    raise ValueError('x' * 5_000_000)\n", kind: sensor.FaultException,
+			message: "ValueError: xxxx"},
 		{name: "sys.exit", file: "s.py", code: "import sys\ndef poll():\n    sys.exit('bye')\n", kind: sensor.FaultException, message: "SystemExit: bye"},
 		{name: "an exit behind the SDK's back", file: "s.py", code: "import os\ndef poll():\n    yield {}\n    os._exit(0)\n", kind: sensor.FaultExit,
 			message: "before poll() did"},
 		{name: "fd 3 closed", file: "s.py", code: "import os\ndef poll():\n    os.close(3)\n    yield {}\n", kind: sensor.FaultExit,
 			message: "exit status 1", log: "Bad file descriptor"},
-		{name: "a long message of an exception", file: "s.py", code: "def poll():\n    raise ValueError('x' * 5_000_000)\n", kind: sensor.FaultException,
-			message: "ValueError: xxxx"},
-
 		{name: "an exception after events", file: "s.mjs", code: `
 export async function* poll(ctx) {
   console.log("about to");
@@ -68,17 +56,6 @@ export async function poll(ctx) {
   await new Promise((resolve) => setTimeout(resolve, 20000));
 }
 `, kind: sensor.FaultException, message: "TypeError: Cannot read properties of null", traceback: "TypeError"},
-		{name: "a syntax error", file: "s.mjs", code: "let x = 1;\nexport function poll() { x x }\n", kind: sensor.FaultException,
-			message: "SyntaxError: ", log: "s.mjs:2"},
-		{name: "no poll", file: "s.mjs", code: "export const x = 1;\n", kind: sensor.FaultException, message: "s.mjs exports no poll: write `export async function* poll(ctx) {`"},
-		{name: "an event that is no object", file: "s.mjs", code: "export function* poll() { yield {}; yield [1]; }\n", kind: sensor.FaultException,
-			message: "TypeError: event 2 is an array: yield an object"},
-		{name: "poll returns an object", file: "s.mjs", code: "export function poll() { return { n: 1 }; }\n", kind: sensor.FaultException,
-			message: "poll returned object: yield events, or return an array of them"},
-		{name: "a cycle", file: "s.mjs", code: "export function* poll() { const a = {}; a.a = a; yield a; }\n", kind: sensor.FaultException,
-			message: "event 1 is not JSON: Converting circular structure"},
-		{name: "a promise for ever", file: "s.mjs", code: "export async function poll() { await new Promise(() => {}); }\n", kind: sensor.FaultException,
-			message: "a promise that nothing is left to settle"},
 		{name: "an exit behind the SDK's back", file: "s.mjs", code: "export function* poll() { yield {}; process.exit(0); }\n", kind: sensor.FaultExit,
 			message: "before poll() did"},
 
@@ -93,9 +70,35 @@ export async function poll(ctx) {
 			message: "event 1 is not a JSON object: [1]"},
 		{name: "an event without payload", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\"}' >&3\n", kind: sensor.FaultOutput, message: "event 1 is not a JSON object"},
 		{name: "an unknown type", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"evnt\"}' >&3\n", kind: sensor.FaultOutput,
-			message: `a message of type "evnt": there are event, cursor, log, skip, error and done`},
+			message: `a message of type "evnt": there are hello, event, cursor, checkpoint, log, skip, next, more, done and error`},
 		{name: "an unknown field", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"cursor\",\"value\":1}' >&3\n", kind: sensor.FaultOutput, message: `unknown field "value"`},
 		{name: "two messages in a line", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"skip\"}{\"type\":\"skip\"}' >&3\n", kind: sensor.FaultOutput, message: "more than one JSON object in a line"},
+		{name: "another version of the protocol", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"hello\",\"protocol\":2,\"sdk\":\"python/9\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "its hello names version 2 of the protocol; this worker speaks version 1: use an SDK of the worker's release"},
+		{name: "no version of the protocol", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"hello\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "its hello names no version of the protocol"},
+		{name: "a late hello", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"more\"}' >&3\necho '{\"type\":\"hello\",\"protocol\":1}' >&3\n", kind: sensor.FaultOutput,
+			message: "a second hello, or one that is not the first message"},
+		{name: "an empty key", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"key\":\"\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "the key of event 1 is empty: leave it out"},
+		{name: "a key with a NUL", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"key\":\"a\\u0000\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "the key of event 1 has the character U+0000 in it"},
+		{name: "a key that is a number", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"key\":7}' >&3\n", kind: sensor.FaultOutput,
+			message: "not a message of the protocol (cannot unmarshal number into Go struct field message.key of type string)"},
+		{name: "an undeclared trigger", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"trigger\":\"test.other\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "event 1 is for the trigger \"test.other\", which the sensor does not declare: it declares test.trigger, test.second (sensor's `triggers`)"},
+		{name: "a time that is none", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"occurred_at\":\"yesterday\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "event 1 has `occurred_at` \"yesterday\": write it as RFC 3339 with the offset from UTC, such as 2026-01-31T09:30:00Z"},
+		{name: "a time without offset", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"occurred_at\":\"2026-01-31T09:30:00\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "event 1 has `occurred_at`"},
+		{name: "a cursor without cursor", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"cursor\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "a message of type cursor without `cursor`"},
+		{name: "next without a number", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"next\"}' >&3\n", kind: sensor.FaultOutput,
+			message: "a message of type next without a number of seconds in `after_seconds`"},
+		{name: "next in the past", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"next\",\"after_seconds\":-1}' >&3\n", kind: sensor.FaultOutput,
+			message: "a message of type next without a number"},
+		{name: "a checkpoint of events on stdout", file: "s.sh", code: "#!/bin/sh\necho '{}'\necho '{\"type\":\"checkpoint\",\"cursor\":1}' >&3\n", kind: sensor.FaultOutput,
+			message: "a checkpoint in a poll that has events on stdout: write them to fd 3, too, as messages of type event"},
 		{name: "half a message", file: "s.sh", code: "#!/bin/sh\nprintf '{\"type\":\"event\",\"payl' >&3\n", kind: sensor.FaultOutput,
 			message: `its last message on fd 3 is incomplete: {"type":"event","payl`},
 		{name: "half a message and a crash", file: "s.sh", code: "#!/bin/sh\nprintf '{\"type\":\"event\",\"payl' >&3\nkill -KILL $$\n", kind: sensor.FaultExit, message: "killed by signal 9"},
@@ -106,6 +109,7 @@ export async function poll(ctx) {
 			t.Parallel()
 			b := setup(t)
 			req := b.code(t, test.file, strings.TrimPrefix(test.code, "\n"))
+			req.Sensor.TriggerRefs = []string{"test.trigger", "test.second"}
 			fault := b.fault(t, req)
 			require.Equal(t, test.kind, fault.Kind, fault.Error())
 			require.Contains(t, fault.Message, test.message)
@@ -122,10 +126,11 @@ func TestLimits(t *testing.T) {
 	for name, test := range map[string]struct{ file, code, message string }{
 		"a large event on stdout": {"s.sh", "#!/bin/sh\nprintf '{\"x\": \"%0*d\"}\\n' 1048568 0\n", "event 1 has 1048577 bytes, more than 1048576 (`limits.event_bytes`): split it"},
 		"a huge event on stdout":  {"s.sh", "#!/bin/sh\nprintf '{\"x\": \"%0*d\"}\\n' 9000000 0\n", "an event of more than 1048576 bytes (`limits.event_bytes`): split it"},
-		"a large event":           {"s.py", "def poll():\n    yield {'x': 'x' * (1 << 20)}\n", "event 1 has 1048585 bytes"},
-		"a huge event":            {"s.mjs", "export function* poll() { yield { x: 'x'.repeat(9e6) }; }\n", "a message of more than 1048576 bytes"},
-		"a large cursor":          {"s.py", "def poll(ctx):\n    ctx.cursor = 'x' * (1 << 20)\n", "a cursor of more than 1048576 bytes (`limits.event_bytes`): keep positions in it, not data"},
-		"many events":             {"s.py", "def poll():\n    while True:\n        yield {}\n", "more than 10000 events in one poll (`limits.events`): stop there"},
+		"a large event on fd 3":   {"s.sh", "#!/bin/sh\nprintf '{\"type\":\"event\",\"payload\":{\"x\": \"%0*d\"}}\\n' 1048568 0 >&3\n", "event 1 has 1048577 bytes, more than 1048576"},
+		"a huge event on fd 3":    {"s.sh", "#!/bin/sh\nprintf '{\"type\":\"event\",\"payload\":{\"x\": \"%0*d\"}}\\n' 9000000 0 >&3\n", "a message of more than 1048576 bytes"},
+		"a large cursor":          {"s.sh", "#!/bin/sh\nprintf '{\"type\":\"cursor\",\"cursor\":\"%0*d\"}\\n' 1048575 0 >&3\n", "a cursor of 1048577 bytes, more than 1048576 (`limits.event_bytes`): keep positions in it, not data"},
+		"a long key":              {"s.sh", "#!/bin/sh\nprintf '{\"type\":\"event\",\"key\":\"%0*d\",\"payload\":{}}\\n' 1025 0 >&3\n", "the key of event 1 has 1025 bytes, more than 1024: use a digest of it"},
+		"many events":             {"s.py", "def poll():\n    while True:\n        yield {}\n", "more than 10000 events in one poll (`limits.events`): call ctx.checkpoint(cursor) now and then, or stop there, set the cursor and call ctx.more()"},
 		"many bytes":              {"s.py", "def poll():\n    while True:\n        yield {'x': 'x' * 1000000}\n", "more than 67108864 bytes of events in one poll (`limits.poll_bytes`)"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,26 +210,28 @@ func TestTroubleOfTheMachineIsNoFault(t *testing.T) {
 
 	gone := req
 	gone.Sensor.PackDigest = strings.Repeat("0", 64)
-	_, err := b.Poll(t.Context(), gone)
-	require.ErrorContains(t, err, `polling sensor "test.sensor": reading pack archive 0000`)
+	_, err := b.run(t.Context(), gone)
+	require.ErrorContains(t, err, `polling sensor "test.sensor": preparing pack "": reading pack archive 0000`)
 	require.False(t, errors.As(err, &fault))
 
 	req.Sensor.Config = json.RawMessage(`{`)
-	_, err = b.Poll(t.Context(), req)
+	_, err = b.run(t.Context(), req)
 	require.Error(t, err)
 	require.False(t, errors.As(err, &fault))
 
 	req.Timeout = 0
-	_, err = b.Poll(t.Context(), req)
+	_, err = b.run(t.Context(), req)
 	require.ErrorContains(t, err, "no timeout")
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	_, err := process.New(process.Config{CacheDir: t.TempDir()})
+	_, err := process.New(process.Config{})
 	require.ErrorContains(t, err, "Archives")
 	_, err = process.New(process.Config{Archives: &archives{}})
 	require.ErrorContains(t, err, "worker.cache_dir")
 	_, err = process.New(process.Config{Archives: &archives{}, CacheDir: "/proc/nowhere"})
 	require.ErrorContains(t, err, "worker.cache_dir")
+	_, err = process.New(process.Config{Archives: &archives{}, CacheDir: t.TempDir(), WarmProcesses: -1})
+	require.ErrorContains(t, err, "WarmProcesses is -1: it must not be negative (runtime.warm_processes)")
 }

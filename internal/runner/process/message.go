@@ -10,20 +10,26 @@ import (
 
 // message is one line on fd 3.
 type message struct {
-	Type      string          `json:"type"`
-	Payload   json.RawMessage `json:"payload"`
-	Cursor    json.RawMessage `json:"cursor"`
-	Level     string          `json:"level"`
-	Message   string          `json:"message"`
-	Reason    string          `json:"reason"`
-	Traceback string          `json:"traceback"`
+	Type         string          `json:"type"`
+	Protocol     *int            `json:"protocol"`
+	SDK          string          `json:"sdk"`
+	Payload      json.RawMessage `json:"payload"`
+	Key          *string         `json:"key"`
+	Trigger      *string         `json:"trigger"`
+	OccurredAt   *string         `json:"occurred_at"`
+	Cursor       json.RawMessage `json:"cursor"`
+	Level        string          `json:"level"`
+	Message      string          `json:"message"`
+	Reason       string          `json:"reason"`
+	AfterSeconds *float64        `json:"after_seconds"`
+	Traceback    string          `json:"traceback"`
 }
 
-// eventPrefix is how the SDKs begin an event.
+// eventPrefix is how the SDKs begin an event that has nothing but its payload.
 const eventPrefix = `{"type":"event","payload":`
 
 // parseMessage reads a line of fd 3. Payload and Cursor are the line's own bytes, not checked any further than that
-// they are JSON. The error is for the sensor's author.
+// they are JSON. The error, about the line, names what is wrong and is not to be shown without a mask.
 func parseMessage(line []byte) (message, error) {
 	if payload, ok := bytes.CutPrefix(line, []byte(eventPrefix)); ok {
 		if payload, ok := bytes.CutSuffix(payload, []byte("}")); ok && isJSON(payload) {
@@ -34,10 +40,10 @@ func parseMessage(line []byte) (message, error) {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&m); err != nil {
-		return m, fmt.Errorf("not a message of the protocol (%s): %s", strings.TrimPrefix(err.Error(), "json: "), excerpt(line))
+		return m, fmt.Errorf("not a message of the protocol (%s)", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return m, fmt.Errorf("more than one JSON object in a line: %s", excerpt(line))
+		return m, fmt.Errorf("more than one JSON object in a line")
 	}
 	return m, nil
 }
@@ -54,14 +60,15 @@ func isObject(text []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{"))
 }
 
-// sameJSON says whether two texts differ in white space at most.
+// sameJSON says whether two texts differ in white space at most; no text is JSON's null.
 func sameJSON(a, b json.RawMessage) bool {
-	if len(a) == 0 || len(b) == 0 {
-		return false
-	}
 	var x, y bytes.Buffer
-	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+	return json.Compact(&x, orNull(a)) == nil && json.Compact(&y, orNull(b)) == nil && bytes.Equal(x.Bytes(), y.Bytes())
 }
 
-// excerpt shows the beginning of what a child wrote.
-func excerpt(line []byte) string { return clip(string(line), 200, 0) }
+func orNull(text json.RawMessage) json.RawMessage {
+	if len(text) == 0 {
+		return json.RawMessage("null")
+	}
+	return text
+}

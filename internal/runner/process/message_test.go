@@ -1,11 +1,9 @@
 package process
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,26 +40,26 @@ func FuzzParseMessage(f *testing.F) {
 	})
 }
 
-// FuzzReadLine proves that lines come back whole, whatever the reader's buffer and the limit are.
-func FuzzReadLine(f *testing.F) {
-	f.Add([]byte("a\nbb\n\nccc"), 2)
-	f.Add([]byte(strings.Repeat("x", 100)+"\n"), 40)
-	f.Fuzz(func(t *testing.T, text []byte, limit int) {
-		limit = 1 + abs(limit)%100
-		r := bufio.NewReaderSize(bytes.NewReader(text), 16)
-		rest, buf := text, []byte(nil)
-		for {
-			line, dropped, whole, err := readLine(r, buf, limit)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			require.NoError(t, err)
+// FuzzSplitter proves that lines come back whole, in whatever pieces they come and whatever the limit is.
+func FuzzSplitter(f *testing.F) {
+	f.Add([]byte("a\nbb\n\nccc"), 2, 1)
+	f.Add([]byte(strings.Repeat("x", 100)+"\n"), 40, 16)
+	f.Fuzz(func(t *testing.T, text []byte, limit, size int) {
+		s := splitter{limit: 1 + abs(limit)%100}
+		size = 1 + abs(size)%100
+		rest := text
+		take := func(line []byte, dropped int, whole bool) error {
 			want, after, found := bytes.Cut(rest, []byte("\n"))
 			require.Equal(t, found, whole)
-			require.Equal(t, string(want[:min(limit, len(want))]), string(line))
-			require.Equal(t, max(0, len(want)-limit), dropped)
-			rest, buf = after, line
+			require.Equal(t, string(want[:min(s.limit, len(want))]), string(line))
+			require.Equal(t, max(0, len(want)-s.limit), dropped)
+			rest = after
+			return nil
 		}
+		for piece := range slices.Chunk(text, size) {
+			require.NoError(t, s.feed(piece, take))
+		}
+		require.NoError(t, s.end(take))
 		require.Empty(t, rest)
 	})
 }

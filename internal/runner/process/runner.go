@@ -1,5 +1,6 @@
-// Package process runs sensors' own code, one child process a poll: Python and Node.js through small SDKs that are part
-// of this program, and any executable. docs/sensor-protocol.md says what goes over the pipes.
+// Package process runs sensors' own code in processes: Python and Node.js through the SDKs, whose processes stay up
+// between the polls of a sensor, and any executable, one process a poll. docs/sensor-protocol.md says what goes over the
+// pipes.
 package process
 
 import (
@@ -9,157 +10,177 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/jail"
+	"github.com/attune-automation/sensors/internal/runner/packs"
+	"github.com/attune-automation/sensors/internal/runner/sdk"
+	"github.com/attune-automation/sensors/internal/secret"
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/sensorlog"
 )
 
-// Archives fetches the files of packs.
-type Archives interface {
-	// PackArchive returns the gzipped tar whose SHA-256 is digest.
-	PackArchive(ctx context.Context, digest string) ([]byte, error)
-}
-
-// Config says where pack code is kept and what runs it.
+// Config says where code comes from and how it is run.
 type Config struct {
-	Archives Archives
-	CacheDir string // unpacked packs, the SDKs, and the polls' temporary folders; workers may share it
+	Archives packs.Archives
+	CacheDir string // packs, their dependencies and the SDKs are kept below it; workers of one user may share it
 	Python   string // a command on Path, or a path; default python3
 	Node     string // a command on Path, or a path; default node
 	Path     string // PATH of sensor code; default: the worker's own
-	LogLines int    // how many of the last lines of its log a Fault keeps; default 50
+
+	InstallEnv     []string      // NAME=value, for installers of dependencies only
+	InstallTimeout time.Duration // longest duration of an install; default 10 minutes
+
+	Sandbox jail.Mode      // default jail.ModeAuto
+	Hidden  []string       // files and folders that sandboxed code must not see, besides CacheDir
+	Secrets *secret.Source // nil: there are none
+	Logs    *sensorlog.Dir // nil: what sensors print is kept for faults only. It is not closed
+	Limits  sensor.Limits  // of sensors that name none; zero values are no limit
+
+	WarmProcesses int           // most processes that stay up between polls, with those that are at one; 0: none
+	WarmIdle      time.Duration // how long a process stays up without a poll; default 10 minutes
+	WarmPolls     int           // how many polls a process does before it is replaced; default 1000
+
+	LogLines int // how many of the last lines of its log a Fault keeps; default 50
 	Logger   *zap.Logger
 }
 
-// Runner runs the code of sensors, each poll in a process of its own.
+// Runner runs the code of sensors.
 type Runner struct {
-	python   *interpreter
-	node     *interpreter
-	env      []string // of every child; HOME and TMPDIR are added for each poll
+	packs    *packs.Cache
+	sdks     *sdk.Cache
+	jail     *jail.Jail
+	secrets  *secret.Source
+	logs     *sensorlog.Dir
+	env      []string // of every program
+	limits   sensor.Limits
+	maxPolls int
 	logLines int
 	logger   *zap.Logger
-	packs    *packCache
-	sdks     *sdkCache
-	tmp      string
+	pool     *pool
+	closing  sync.Once
+	closeErr error
 }
 
-// maxPollAge is when a poll's temporary folder must be a leftover of a worker that was killed.
-const maxPollAge = 24 * time.Hour
-
-// New prepares the cache folder. The interpreters are looked up at each poll, so that one may be installed later.
+// New prepares the cache folder and tries the sandbox. Close the Runner when nothing is polled any more.
 func New(cfg Config) (*Runner, error) {
-	if cfg.Archives == nil {
-		return nil, errors.New("no Archives: the runner needs a source of pack files")
-	}
-	if cfg.CacheDir == "" {
-		return nil, errors.New("no CacheDir: name a folder for unpacked packs (worker.cache_dir)")
-	}
-	cache, err := filepath.Abs(cfg.CacheDir)
-	if err != nil {
-		return nil, fmt.Errorf("cache folder %q: %w", cfg.CacheDir, err)
-	}
-	path := cmp.Or(cfg.Path, os.Getenv("PATH"), "/usr/local/bin:/usr/bin:/bin")
-	env := environment(path)
-	r := &Runner{
-		python: &interpreter{
-			command: cmp.Or(cfg.Python, "python3"), setting: "runtime.python", path: path, env: env,
-			self: []string{"-c", "import sys; print(sys.executable)"}, real: map[string]string{},
-		},
-		node: &interpreter{
-			command: cmp.Or(cfg.Node, "node"), setting: "runtime.node", path: path, env: env,
-			self: []string{"-p", "process.execPath"}, real: map[string]string{},
-		},
-		env:      env,
-		logLines: cmp.Or(cfg.LogLines, 50),
-		logger:   cmp.Or(cfg.Logger, zap.NewNop()),
-		packs:    &packCache{dir: filepath.Join(cache, "packs"), archives: cfg.Archives},
-		tmp:      filepath.Join(cache, "tmp"),
-	}
-	if err := sweep(r.tmp, maxPollAge); err != nil {
-		return nil, fmt.Errorf("preparing the cache folder (worker.cache_dir): %w", err)
-	}
-	if r.sdks, err = newSDKCache(filepath.Join(cache, "sdk")); err != nil {
+	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	// Go opens everything close-on-exec, but what this process itself inherited is not, and would reach sensors. Old
-	// kernels refuse: sensors then see what the worker was started with.
-	_ = unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
+	r := &Runner{
+		secrets:  cfg.Secrets,
+		logs:     cfg.Logs,
+		env:      environment(cfg.Path),
+		limits:   cfg.Limits,
+		maxPolls: cfg.WarmPolls,
+		logLines: cfg.LogLines,
+		logger:   cfg.Logger,
+		pool:     newPool(cfg.WarmProcesses, cfg.WarmIdle, cfg.Logger),
+	}
+	var err error
+	if r.sdks, err = sdk.New(filepath.Join(cfg.CacheDir, "sdk")); err != nil {
+		return nil, fmt.Errorf("preparing the cache folder (worker.cache_dir): %w", err)
+	}
+	r.jail, err = jail.New(jail.Config{
+		Mode: cfg.Sandbox, Hidden: append(cfg.Hidden[:len(cfg.Hidden):len(cfg.Hidden)], cfg.CacheDir),
+		Temp: filepath.Join(cfg.CacheDir, "tmp"), Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.packs, err = packs.New(packs.Config{
+		Archives: cfg.Archives, CacheDir: cfg.CacheDir, Python: cfg.Python, Node: cfg.Node, Path: cfg.Path,
+		InstallEnv: cfg.InstallEnv, InstallTimeout: cfg.InstallTimeout, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, errors.Join(err, r.jail.Close())
+	}
 	return r, nil
 }
 
-// Poll runs the sensor's entrypoint once and returns what it brought. It ends within the timeout plus two seconds.
-func (r *Runner) Poll(ctx context.Context, req runner.Request) (sensor.Poll, error) {
-	if req.Timeout <= 0 {
-		return sensor.Poll{}, fmt.Errorf("polling sensor %q: no timeout", req.Sensor.Ref)
-	}
-	poll, err := r.poll(ctx, req)
-	var fault *sensor.Fault
+// complete checks a config and sets what is left out.
+func (c *Config) complete() (err error) {
 	switch {
-	case err == nil, errors.As(err, &fault):
-		return poll, err
-	case ctx.Err() != nil:
-		return sensor.Poll{}, ctx.Err()
+	case c.Archives == nil:
+		return errors.New("no Archives: the runner needs a source of pack files")
+	case c.CacheDir == "":
+		return errors.New("no CacheDir: name a folder for packs and their dependencies (worker.cache_dir)")
+	case c.WarmProcesses < 0:
+		return fmt.Errorf("WarmProcesses is %d: it must not be negative (runtime.warm_processes)", c.WarmProcesses)
 	}
-	return sensor.Poll{}, fmt.Errorf("polling sensor %q: %w", req.Sensor.Ref, err)
-}
-
-func (r *Runner) poll(ctx context.Context, req runner.Request) (sensor.Poll, error) {
-	if err := ctx.Err(); err != nil {
-		return sensor.Poll{}, err
+	if c.CacheDir, err = filepath.Abs(c.CacheDir); err != nil {
+		return fmt.Errorf("cache folder %q: %w", c.CacheDir, err)
 	}
-	cmd, err := r.command(ctx, req.Sensor)
-	if err != nil {
-		return sensor.Poll{}, err
-	}
-	home, err := r.tempDir()
-	if err != nil {
-		return sensor.Poll{}, err
-	}
-	defer os.RemoveAll(home)
-	cmd.env = append(r.env[:len(r.env):len(r.env)], "HOME="+home, "TMPDIR="+home)
-
-	request, err := newRequest(req, cmd.dir, time.Now())
-	if err != nil {
-		return sensor.Poll{}, err
-	}
-	out := newOutput(cmd.sdk, newLogTail(r.logger.With(zap.String("sensor_ref", req.Sensor.Ref)), r.logLines))
-	run, err := start(cmd, request, out)
-	if err != nil {
-		return sensor.Poll{}, err
-	}
-	poll, err := out.verdict(run.wait(ctx, req.Timeout), req.Timeout)
-	if sameJSON(poll.Cursor, req.Cursor) {
-		poll.Cursor = nil // many programs write it every time, and a poll that brings nothing is to cost nothing
-	}
-	return poll, err
-}
-
-func (r *Runner) tempDir() (string, error) {
-	// Something may have cleaned the cache folder since the worker started.
-	if err := os.MkdirAll(r.tmp, 0o755); err != nil {
-		return "", err
-	}
-	return os.MkdirTemp(r.tmp, "poll-")
-}
-
-// sweep makes the folder and removes what is older than age.
-func sweep(dir string, age time.Duration) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		// Another worker may be sweeping, too: what is gone is gone.
-		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > age {
-			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
+	if c.Secrets == nil {
+		if c.Secrets, err = secret.New(secret.Config{}); err != nil {
+			return err
 		}
 	}
+	c.Path = cmp.Or(c.Path, os.Getenv("PATH"), "/usr/local/bin:/usr/bin:/bin")
+	c.WarmIdle, c.WarmPolls = cmp.Or(c.WarmIdle, 10*time.Minute), cmp.Or(c.WarmPolls, 1000)
+	c.LogLines, c.Logger = cmp.Or(c.LogLines, 50), cmp.Or(c.Logger, zap.NewNop())
 	return nil
+}
+
+// Close ends the processes that stayed up, and installs. Polls must have ended before.
+func (r *Runner) Close() error {
+	r.closing.Do(func() {
+		r.pool.close()
+		r.packs.Close()
+		r.closeErr = r.jail.Close()
+	})
+	return r.closeErr
+}
+
+// Sandbox returns what contains the code of sensors that have no wish: bwrap or none.
+func (r *Runner) Sandbox() string { return string(r.jail.Mode()) }
+
+// Runtimes returns the runtimes that r runs, for runner.Config.
+func (r *Runner) Runtimes() map[string]runner.Runner {
+	return map[string]runner.Runner{sensor.RuntimePython: r, sensor.RuntimeNode: r, sensor.RuntimeExec: r}
+}
+
+// Warm returns how many processes are up and wait for the next poll of their sensor.
+func (r *Runner) Warm() int { return r.pool.size() }
+
+// Poll runs the sensor's code once, or a stream until it ends. It returns within two seconds after the timeout, and
+// within about a second after ctx ended; what the code brought up to a checkpoint has been taken also then. With a
+// *sensor.Fault comes a Poll that says what it took.
+func (r *Runner) Poll(ctx context.Context, req runner.Request) (sensor.Poll, error) {
+	switch {
+	case req.Take == nil:
+		return sensor.Poll{}, fmt.Errorf("polling sensor %q: nobody takes what it brings", req.Sensor.Ref)
+	case req.Timeout <= 0 && !req.Sensor.Streams():
+		return sensor.Poll{}, fmt.Errorf("polling sensor %q: no timeout", req.Sensor.Ref)
+	}
+	began := time.Now()
+	p, err := r.newPoll(ctx, req, began)
+	if err == nil {
+		err = p.run(ctx)
+	}
+	return p.result(began), outcome(ctx, req, err)
+}
+
+// outcome tells the sensor's failures from those of its surroundings.
+func outcome(ctx context.Context, req runner.Request, err error) error {
+	var fault *sensor.Fault
+	var notReady *sensor.NotReady
+	var taking *takeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &taking) && !errors.Is(taking.err, context.Canceled):
+		return taking.err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &fault):
+		return fault
+	case errors.As(err, &notReady):
+		return notReady
+	}
+	return fmt.Errorf("polling sensor %q: %w", req.Sensor.Ref, err)
 }

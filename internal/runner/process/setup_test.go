@@ -12,8 +12,10 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -63,7 +65,7 @@ type bundle struct {
 func setup(t testing.TB, change ...func(*process.Config)) *bundle {
 	t.Helper()
 	b := &bundle{archives: &archives{byKey: map[string][]byte{}}, cache: t.TempDir()}
-	cfg := process.Config{Archives: b.archives, CacheDir: b.cache}
+	cfg := process.Config{Archives: b.archives, CacheDir: b.cache, Python: realPython(), WarmProcesses: 10}
 	if _, bench := t.(*testing.B); !bench {
 		cfg.Logger = zaptest.NewLogger(t)
 	}
@@ -73,7 +75,17 @@ func setup(t testing.TB, change ...func(*process.Config)) *bundle {
 	var err error
 	b.Runner, err = process.New(cfg)
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b
+}
+
+// realPython returns the interpreter behind python3: a version manager's takes longer than a poll.
+func realPython() string {
+	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		return "python3"
+	}
+	return strings.TrimSpace(string(out))
 }
 
 var runtimeOf = map[string]string{
@@ -97,7 +109,7 @@ func (b *bundle) pack(t testing.TB, entrypoint string, files map[string]string) 
 	}
 	return runner.Request{
 		Sensor: sensor.Sensor{
-			Ref: "test.sensor", Runtime: runtimeOf[filepath.Ext(entrypoint)], Entrypoint: entrypoint,
+			Ref: "test.sensor", TriggerRef: "test.trigger", Runtime: runtimeOf[filepath.Ext(entrypoint)], Entrypoint: entrypoint,
 			PackDigest: b.archives.put(archive(t, headers, contents)),
 		},
 		Timeout: 2 * time.Minute,
@@ -136,26 +148,61 @@ func archive(t testing.TB, headers []tar.Header, contents []string) []byte {
 	return out.Bytes()
 }
 
+// result is what a poll brought and how it ended.
+type result struct {
+	sensor.Poll
+	Parts    []sensor.Part
+	Items    []sensor.Item // of all parts
+	Payloads [][]byte
+	Cursor   json.RawMessage // of the last part that has one
+}
+
+// run polls and takes what it brings.
+func (b *bundle) run(ctx context.Context, req runner.Request) (result, error) {
+	var r result
+	req.Take = func(_ context.Context, part sensor.Part) error {
+		r.Parts = append(r.Parts, part)
+		r.Items = append(r.Items, part.Items...)
+		for _, item := range part.Items {
+			r.Payloads = append(r.Payloads, item.Payload)
+		}
+		if part.Cursor != nil {
+			r.Cursor = part.Cursor
+		}
+		return nil
+	}
+	var err error
+	r.Poll, err = b.Poll(ctx, req)
+	return r, err
+}
+
 // poll polls and expects it to go well.
-func (b *bundle) poll(t testing.TB, req runner.Request) sensor.Poll {
+func (b *bundle) poll(t testing.TB, req runner.Request) result {
 	t.Helper()
-	poll, err := b.Poll(t.Context(), req)
+	r, err := b.run(t.Context(), req)
 	require.NoError(t, err)
-	return poll
+	return r
 }
 
 // fault polls and expects the sensor to fail.
 func (b *bundle) fault(t testing.TB, req runner.Request) *sensor.Fault {
 	t.Helper()
-	poll, err := b.Poll(t.Context(), req)
-	var fault *sensor.Fault
-	require.ErrorAs(t, err, &fault)
-	require.Empty(t, poll, "a failed poll keeps nothing")
+	fault, r := b.failed(t, req)
+	require.Empty(t, r.Parts, "a failed poll without a checkpoint keeps nothing")
 	return fault
 }
 
+// failed polls, expects the sensor to fail, and returns also what is kept.
+func (b *bundle) failed(t testing.TB, req runner.Request) (*sensor.Fault, result) {
+	t.Helper()
+	r, err := b.run(t.Context(), req)
+	var fault *sensor.Fault
+	require.ErrorAs(t, err, &fault)
+	return fault, r
+}
+
 // payloads returns the payloads as one line each.
-func payloads(poll sensor.Poll) string { return string(bytes.Join(poll.Payloads, []byte("\n"))) }
+func payloads(poll result) string { return string(bytes.Join(poll.Payloads, []byte("\n"))) }
 
 func config(t testing.TB, req runner.Request, v any) runner.Request {
 	t.Helper()
@@ -171,4 +218,15 @@ func writeExecutable(t testing.TB, path, content string) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o755))
+}
+
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+// removeAll removes a folder whose files nobody may write to.
+func removeAll(t testing.TB, dir string) {
+	t.Helper()
+	require.NoError(t, os.RemoveAll(dir))
 }

@@ -1,0 +1,54 @@
+package process
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/attune-automation/sensors/internal/runner/jail"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+func fault(kind sensor.FaultKind, format string, args ...any) *sensor.Fault {
+	return &sensor.Fault{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// verdict returns what the sensor did wrong, first of all what came first, as one leads to the next; nil: nothing.
+func (t *talk) verdict(end ending, timeout time.Duration) *sensor.Fault {
+	c := t.collector
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.breach != nil:
+		return c.breach
+	case c.raised != nil:
+		return c.raised
+	case c.cut || c.done && c.sdk || end.keep:
+		return nil
+	case end.last.Breach != nil:
+		return fault(sensor.FaultLimit, "%s", end.last.Breach)
+	case end.why == timedOut:
+		return fault(sensor.FaultTimeout, "took longer than %gs (sensor's `timeout`)", timeout.Seconds())
+	case !end.last.Gone:
+		return fault(sensor.FaultExit, "the process ended, and nothing says how")
+	case end.last.Signal == syscall.SIGXCPU:
+		return fault(sensor.FaultLimit, "took more than %v of processor time (`limits.cpu`)", t.launch.limits.CPU)
+	case end.last.Signal != 0 || end.last.Code != 0:
+		return fault(sensor.FaultExit, "%s", describe(end.last))
+	case c.broken != "":
+		return fault(sensor.FaultOutput, "its last message on fd 3 is incomplete: %s", c.broken)
+	case c.sdk:
+		return fault(sensor.FaultExit, "the process ended before poll() did: don't end it from within (os._exit, process.exit)")
+	}
+	return nil
+}
+
+func describe(end jail.Ending) string {
+	switch {
+	case end.Signal == syscall.SIGKILL:
+		return "the process was killed by signal 9, perhaps for lack of memory"
+	case end.Signal != 0:
+		return fmt.Sprintf("the process was killed by signal %d (%v)", end.Signal, end.Signal)
+	}
+	return fmt.Sprintf("the process ended with exit status %d", end.Code)
+}

@@ -1,0 +1,209 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/secret"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+const (
+	// storeGrace is how long after its end a poll may take to store what it brought.
+	storeGrace = 1500 * time.Millisecond
+	// cancelGrace is the same when the poll was cancelled.
+	cancelGrace = time.Second
+)
+
+// poll is one poll.
+type poll struct {
+	*Runner
+	req      runner.Request
+	deadline time.Time // of the code; zero: it is a stream
+	request  []byte
+	secrets  secret.Values
+	launch   launch
+	journal  *journal
+	logger   *zap.Logger
+
+	outcome sensor.Poll
+}
+
+// newPoll puts everything in place that the code needs. Packs are unpacked, but nothing is installed meanwhile.
+func (r *Runner) newPoll(ctx context.Context, req runner.Request, began time.Time) (*poll, error) {
+	p := &poll{Runner: r, req: req, logger: r.logger.With(zap.String("sensor_ref", req.Sensor.Ref))}
+	if !req.Sensor.Streams() {
+		p.deadline = began.Add(req.Timeout)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, p.deadline)
+		defer cancel()
+	}
+	prepared, err := r.packs.Prepare(ctx, req.Sensor)
+	if p.late(req.Timeout) {
+		// The time belongs to the code: it did nothing wrong.
+		return nil, &sensor.NotReady{Reason: "unpacking the pack took most of the poll's time", RetryAfter: minNext}
+	}
+	if err != nil {
+		return nil, err
+	}
+	config, secrets, err := r.secrets.Resolve(req.Sensor.Config)
+	if err != nil {
+		if problems, ok := errors.AsType[secret.Problems](err); ok {
+			return nil, fault(sensor.FaultConfig, "%s", problems.Error())
+		}
+		return nil, err
+	}
+	p.secrets = secrets
+	if p.request, err = newRequest(req, config, secrets.Plain(), prepared.Dir, time.Now(), p.deadline); err != nil {
+		return nil, err
+	}
+	if p.launch, err = r.launch(req.Sensor, prepared, p.secrets.Plain()); err != nil {
+		return nil, err
+	}
+	p.journal = &journal{
+		secrets: p.secrets, log: discard{}, logger: p.logger, limit: p.launch.limits.Output, stream: req.Sensor.Streams(),
+		now: time.Now, lines: make([]string, 0, r.logLines),
+	}
+	if r.logs != nil {
+		p.journal.log = r.logs.Writer(req.Sensor.Ref)
+	}
+	return p, nil
+}
+
+// late says whether less than half of the poll's time is left.
+func (p *poll) late(timeout time.Duration) bool {
+	return !p.deadline.IsZero() && time.Until(p.deadline) < timeout/2
+}
+
+// run runs the code in a process that is there, or in a new one.
+func (p *poll) run(ctx context.Context) error {
+	defer p.journal.close()
+	if !p.launch.warm {
+		_, err := p.runCold(ctx)
+		return err
+	}
+	kept := p.pool.enter(p.launch.identity)
+	defer func() { p.pool.leave(kept) }()
+	if kept != nil {
+		warm := kept
+		var err error
+		if kept, err = p.talk(ctx, warm); !errors.Is(err, errStale) {
+			p.outcome.Warm = true
+			return err
+		}
+		p.logger.Debug("a warm process was no good, a new one takes its poll")
+	}
+	var err error
+	kept, err = p.runCold(ctx)
+	return err
+}
+
+func (p *poll) runCold(ctx context.Context) (*session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	starting, cancel := ctx, func() {}
+	if !p.deadline.IsZero() {
+		starting, cancel = context.WithDeadline(ctx, p.deadline)
+	}
+	s, err := start(starting, p.jail, p.Runner.packs, p.launch)
+	cancel()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("the machine is too busy: %w before the sensor's timeout of %s was over", err, p.req.Timeout)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.talk(ctx, s)
+}
+
+// errStale says that a warm process was no good, and that this poll has not begun.
+var errStale = errors.New("the warm process does not answer")
+
+// talk does the poll in a session, and returns the session if it is good for another one.
+func (p *poll) talk(ctx context.Context, s *session) (*session, error) {
+	age := pollAge
+	if p.deadline.IsZero() {
+		age = streamAge
+	}
+	parts := newParts(p.req.Take, age, p.req.Cursor)
+	t := &talk{
+		session: s, journal: p.journal, parts: parts,
+		collector: newCollector(p.req, p.launch.sdk, p.secrets, p.journal, parts),
+	}
+	storing, cancel := p.storing(ctx)
+	defer cancel()
+	end := t.run(ctx, storing, p.request, p.deadline, s.polls >= p.maxPolls-1)
+	p.note(s, end)
+	if end.stale {
+		return nil, errStale
+	}
+	failure := t.verdict(end, p.req.Timeout)
+	if err := parts.finish(storing, failure == nil && end.why != cancelled && t.collector.whole()); err != nil {
+		if end.keep {
+			s.kill()
+		}
+		return nil, &takeError{err}
+	}
+	switch {
+	case end.why == cancelled:
+		return nil, ctx.Err()
+	case failure != nil:
+		failure.Log = p.journal.tail()
+		return nil, failure
+	}
+	hints := t.collector.hints()
+	p.outcome.More, p.outcome.NextAfter, p.outcome.Skip = hints.More, hints.NextAfter, hints.Skip
+	if end.keep {
+		return s, nil
+	}
+	return nil, nil
+}
+
+// storing returns the context for storing parts, which goes on for a moment after the poll's end: what a checkpoint
+// completed is kept also then.
+func (p *poll) storing(ctx context.Context) (context.Context, context.CancelFunc) {
+	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if !p.deadline.IsZero() {
+		cancel()
+		detached, cancel = context.WithDeadline(context.WithoutCancel(ctx), p.deadline.Add(storeGrace))
+	}
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(cancelGrace, cancel) })
+	return detached, func() {
+		stop()
+		cancel()
+	}
+}
+
+// note notes what the poll took.
+func (p *poll) note(s *session, end ending) {
+	p.outcome.Sandbox = string(s.process.Mode())
+	p.outcome.Usage.CPU += end.usage.CPU - s.cpu
+	p.outcome.Usage.Memory = max(p.outcome.Usage.Memory, end.usage.Peak)
+	s.cpu = end.usage.CPU
+}
+
+// result returns how the poll ended. p is nil when it did not begin.
+func (p *poll) result(began time.Time) sensor.Poll {
+	if p == nil {
+		return sensor.Poll{}
+	}
+	p.outcome.Usage.Wall = time.Since(began)
+	return p.outcome
+}
+
+// takeError is what PollRequest.Take returned.
+type takeError struct{ err error }
+
+func (e *takeError) Error() string { return fmt.Sprintf("storing what it brought: %v", e.err) }
+
+// discard is the log of a worker that keeps none.
+type discard struct{}
+
+func (discard) WriteLine(time.Time, string, string) {}
+func (discard) Close()                              {}
