@@ -201,7 +201,7 @@ func TestMaskURL(t *testing.T) {
 		"amqp://u:1?secret@h/":          hidden,
 		"amqp:u:secret@h":               hidden,
 		"host=h user=u password=secret": hidden,
-		"hunter2":                        hidden,
+		"hunter2":                       hidden,
 		"":                              hidden,
 		"postgres://u:secret@h/db?Password=secret": "postgres://u:xxxxx@h/db?Password=xxxxx",
 		"postgres://u:secret@h/db#secret":          hidden,
