@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -95,10 +96,10 @@ type Process struct {
 }
 
 // StartProcess starts a worker in a process of its own; it is killed at the end of the test if it still runs. Settings
-// are as for New. The package's TestMain must call Main.
-func (s *Stack) StartProcess(settings map[string]string) *Process {
+// are as for New; further variables are as a process gets them. The package's TestMain must call Main.
+func (s *Stack) StartProcess(settings map[string]string, env ...string) *Process {
 	s.t.Helper()
-	return s.startProcess(assignments(settings))
+	return s.startProcess(append(assignments(settings), env...))
 }
 
 // StartForgetful is StartProcess for a worker that keeps no workflow in memory: it replays the history at every turn.
@@ -131,6 +132,13 @@ func (s *Stack) startProcess(env []string) *Process {
 
 // Says reports whether the process has logged a text.
 func (p *Process) Says(text string) bool { return p.output.contain(text) }
+
+// Log returns what the process has logged so far.
+func (p *Process) Log() []byte {
+	p.output.mu.Lock()
+	defer p.output.mu.Unlock()
+	return bytes.Clone(p.output.said)
+}
 
 // Kill ends the process at once, as when its host loses power.
 func (p *Process) Kill() {
