@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,6 +34,40 @@ func BenchmarkAppend(b *testing.B) {
 		b.StartTimer()
 	}
 	perEvent(b, 1)
+}
+
+// BenchmarkAppendKeys is BenchmarkAppend of payloads that all have a key, of which none or all are there already.
+func BenchmarkAppendKeys(b *testing.B) {
+	for _, repeated := range []bool{false, true} {
+		b.Run(fmt.Sprintf("repeated=%t", repeated), func(b *testing.B) {
+			s := setup(b)
+			part := newPart(`1`, fullPoll()...)
+			keys := 0
+			for b.Loop() {
+				b.StopTimer()
+				for i := range part.Items {
+					part.Items[i].Key = fmt.Sprintf("%040d", keys+i)
+				}
+				if !repeated {
+					keys += len(part.Items)
+				}
+				turn := s.turn(b)
+				turn.Sensor.DedupeTTL = time.Hour
+				b.StartTimer()
+				appended := s.append(b, turn, part)
+				b.StopTimer()
+				for _, head := range appended.Batches {
+					s.process(b, head.ID)
+				}
+				b.StartTimer()
+			}
+			perEvent(b, 1)
+			var bytes int
+			require.NoError(b, s.db.QueryRow(s.ctx, `
+				select pg_total_relation_size('attune.event_key') / greatest(count(*), 1) from attune.event_key`).Scan(&bytes))
+			b.ReportMetric(float64(bytes), "B/key")
+		})
+	}
 }
 
 func BenchmarkCommitEvents(b *testing.B) {
