@@ -159,9 +159,6 @@ func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took
 	poll, err := p.Runner.Poll(ctx, sensor.PollRequest{
 		Sensor: turn.Sensor, Cursor: turn.Cursor, Timeout: turn.Sensor.Spec(p.Settings).Timeout, Take: take,
 	})
-	if err == nil && (len(poll.Payloads) > 0 || poll.Cursor != nil) {
-		err = take(ctx, lastPart(poll))
-	}
 	if waiting, ok := errors.AsType[*sensor.NotReady](err); ok {
 		res.Waiting, res.NextAfter = waiting.Reason, waiting.RetryAfter
 		return res, nil
@@ -173,15 +170,6 @@ func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took
 	res.Again, res.NextAfter, res.Skip = poll.More, poll.NextAfter, clipText(poll.Skip, maxSkip)
 	res.Sandbox, res.Warm, res.Memory = poll.Sandbox, poll.Warm, poll.Usage.Memory
 	return res.with(heads), nil
-}
-
-// lastPart is what a runner returned instead of calling Take.
-func lastPart(poll sensor.Poll) sensor.Part {
-	part := sensor.Part{Cursor: poll.Cursor, Items: make([]sensor.Item, len(poll.Payloads))}
-	for i, payload := range poll.Payloads {
-		part.Items[i].Payload = payload
-	}
-	return part
 }
 
 // maxSkip bounds, in bytes, what the reason for a skipped poll adds to a workflow's history.

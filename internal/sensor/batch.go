@@ -105,9 +105,6 @@ type Poll struct {
 	Usage     Usage
 	Sandbox   string // what contained the code: bwrap or none; empty: it was no process
 	Warm      bool   // the code ran in a process of an earlier poll
-
-	Payloads [][]byte
-	Cursor   json.RawMessage // nil: the code did not set it
 }
 
 // Usage is what a poll took.
