@@ -163,6 +163,10 @@ func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took
 		res.Waiting, res.NextAfter = waiting.Reason, waiting.RetryAfter
 		return res, nil
 	}
+	if errors.Is(err, sensor.ErrNotFound) {
+		// The pack's code was replaced after the turn was read: the next attempt reads it anew.
+		return res, fmt.Errorf("polling %q: %v", turn.Sensor.Ref, err) //nolint:errorlint // it is not the sensor that is missing
+	}
 	if err != nil {
 		return res, fmt.Errorf("polling %q: %w", turn.Sensor.Ref, err)
 	}

@@ -166,6 +166,17 @@ func TestWhatAFailedPollBroughtStays(t *testing.T) {
 	require.Len(t, store.parts, 1)
 }
 
+// Code that is gone was replaced meanwhile, which is no reason to give the sensor up.
+func TestPollOfCodeThatIsGone(t *testing.T) {
+	t.Parallel()
+	p := newPoller(&tailStore{turn: active()}, func(context.Context, sensor.PollRequest) (sensor.Poll, error) {
+		return sensor.Poll{}, fmt.Errorf("loading the pack archive: %w", sensor.ErrNotFound)
+	})
+	_, _, err := p.poll(t.Context(), "t.s")
+	require.EqualError(t, err, `polling "t.s": loading the pack archive: not found`)
+	require.Equal(t, err, translate(err), "it is tried again")
+}
+
 func TestPollOfCodeThatIsNotReady(t *testing.T) {
 	t.Parallel()
 	p := newPoller(&tailStore{turn: active()}, func(context.Context, sensor.PollRequest) (sensor.Poll, error) {
