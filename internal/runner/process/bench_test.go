@@ -1,23 +1,35 @@
 package process_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/process"
 )
 
-// BenchmarkIdlePoll is a poll that finds nothing: all of it is the runtime's start and end.
-func BenchmarkIdlePoll(b *testing.B) {
-	for file, code := range map[string]string{
-		"exec.sh":    "#!/bin/sh\n",
-		"python.py":  "def poll(ctx):\n    return []\n",
-		"nodejs.mjs": "export function poll() {}\n",
-	} {
+// idle is code of polls that find nothing: all that they take is the runtime's.
+var idle = map[string]string{
+	"exec.sh":    "#!/bin/sh\n",
+	"python.py":  "def poll(ctx):\n    return []\n",
+	"nodejs.mjs": "export function poll() {}\n",
+}
+
+// BenchmarkColdPoll is a poll that finds nothing, in a process of its own.
+func BenchmarkColdPoll(b *testing.B) {
+	for file, code := range idle {
 		name, _, _ := strings.Cut(file, ".")
 		b.Run(name, func(b *testing.B) {
-			bundle := setup(b)
+			bundle := setup(b, func(c *process.Config) { c.WarmProcesses = 0 })
 			req := bundle.code(b, file, code)
 			bundle.poll(b, req) // unpacks
 			for b.Loop() {
@@ -25,6 +37,97 @@ func BenchmarkIdlePoll(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkWarmPoll is the same in a process that is up, and compares it with some cold ones of the same run.
+func BenchmarkWarmPoll(b *testing.B) {
+	const colds = 15
+	for _, file := range []string{"python.py", "nodejs.mjs"} {
+		name, _, _ := strings.Cut(file, ".")
+		b.Run(name, func(b *testing.B) {
+			bundle := setup(b, func(c *process.Config) { c.WarmPolls = 1 << 30 })
+			req := bundle.code(b, file, idle[file])
+			no := false
+			cold := req
+			cold.Sensor.Warm = &no
+			bundle.poll(b, cold) // unpacks
+			var coldTimes, warmTimes []time.Duration
+			for range colds {
+				coldTimes = append(coldTimes, bundle.poll(b, cold).Usage.Wall)
+			}
+			bundle.poll(b, req)
+			for b.Loop() {
+				r := bundle.poll(b, req)
+				require.True(b, r.Warm)
+				warmTimes = append(warmTimes, r.Usage.Wall)
+			}
+			warm, reference := median(warmTimes), median(coldTimes)
+			b.ReportMetric(warm.Seconds()*1e3, "warm-p50-ms")
+			b.ReportMetric(reference.Seconds()*1e3, "cold-p50-ms")
+			b.ReportMetric(float64(reference)/float64(warm), "times-faster")
+		})
+	}
+}
+
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// BenchmarkWarmProcesses has as many Python sensors as -benchtime says (500x), each in a process that stays up, and then
+// polls them in turn.
+func BenchmarkWarmProcesses(b *testing.B) {
+	bundle := setup(b, func(c *process.Config) { c.WarmProcesses = b.N })
+	sensors := make([]runner.Request, b.N)
+	for i := range sensors {
+		sensors[i] = bundle.code(b, "s.py", idle["python.py"])
+		sensors[i].Sensor.Ref = fmt.Sprintf("test.sensor_%d", i)
+	}
+	bundle.poll(b, sensors[0]) // unpacks
+	b.ResetTimer()
+	var starts sync.WaitGroup
+	turns := make(chan struct{}, 4)
+	for _, req := range sensors {
+		turns <- struct{}{}
+		starts.Go(func() {
+			bundle.poll(b, req)
+			<-turns
+		})
+	}
+	starts.Wait()
+	b.StopTimer()
+	require.Equal(b, b.N, bundle.Warm())
+	bytes := residentBytes(b, bundle.cache)
+	times := make([]time.Duration, b.N)
+	for i, req := range sensors {
+		r := bundle.poll(b, req)
+		require.True(b, r.Warm)
+		times[i] = r.Usage.Wall
+	}
+	b.ReportMetric(float64(bytes)/float64(b.N)/(1<<20), "MiB/process")
+	b.ReportMetric(float64(bytes)/(1<<30), "GiB")
+	b.ReportMetric(median(times).Seconds()*1e3, "warm-p50-ms")
+}
+
+// residentBytes returns what all processes of a bundle have in memory, the sandboxes' own included, shared pages once.
+func residentBytes(b *testing.B, cache string) int64 {
+	b.Helper()
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(b, err)
+	var sum int64
+	for _, dir := range processes {
+		cmdline, _ := os.ReadFile(dir + "/cmdline")
+		if !strings.Contains(string(cmdline), cache) {
+			continue
+		}
+		memory, _ := os.ReadFile(dir + "/smaps_rollup")
+		_, pss, _ := strings.Cut(string(memory), "\nPss:")
+		pss, _, _ = strings.Cut(strings.TrimSpace(pss), " ")
+		kb, err := strconv.ParseInt(pss, 10, 64)
+		require.NoError(b, err, dir)
+		sum += kb << 10
+	}
+	return sum
 }
 
 // BenchmarkEvents is a poll that brings events of 0.5 KB.

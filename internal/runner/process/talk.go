@@ -169,9 +169,11 @@ func (t *talk) awaitExit(ctx context.Context) {
 
 // rest reads what the code printed until now, and finds out whether the process may do another poll.
 func (t *talk) rest(end *ending) {
+	late := time.NewTimer(exitGrace)
+	defer late.Stop()
 	select {
 	case <-t.wrote:
-	default:
+	case <-late.C:
 		return // it did not even read its request
 	}
 	t.stdout.cut()
