@@ -41,9 +41,10 @@ func seclude() error {
 }
 
 type flags struct {
-	file  string
-	roles string
-	print bool
+	file   string
+	roles  string
+	queues string
+	print  bool
 }
 
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
@@ -58,6 +59,7 @@ is in flight. Settings come from a YAML file and from ATTUNE__SECTION__KEY varia
 		Example: `  worker --config /etc/attune/config.yaml
   ATTUNE__DATABASE__URL=postgres://... ATTUNE__MESSAGE_QUEUE__URL=amqp://... worker
   worker --roles activities
+  worker --roles activities --queues python3,gpu
   worker --print-config`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -71,6 +73,7 @@ is in flight. Settings come from a YAML file and from ATTUNE__SECTION__KEY varia
 	cmd.SetErr(stderr)
 	cmd.Flags().StringVar(&f.file, "config", "", "YAML file with settings (default config.yaml in this folder, if there is one)")
 	cmd.Flags().StringVar(&f.roles, "roles", "", "what this worker does, separated by commas: workflows, activities (default worker.roles)")
+	cmd.Flags().StringVar(&f.queues, "queues", "", "whose polls this worker takes, separated by commas: a sensor's queue, or the short name of its runtime (default worker.queues)")
 	cmd.Flags().BoolVar(&f.print, "print-config", false, "print the settings in force, with secrets masked, and exit")
 	return cmd.ExecuteContext(ctx)
 }
@@ -78,6 +81,9 @@ is in flight. Settings come from a YAML file and from ATTUNE__SECTION__KEY varia
 func start(ctx context.Context, f flags, environ []string, stdout, stderr io.Writer) error {
 	if f.roles != "" { // the last assignment of a variable counts
 		environ = append(environ, "ATTUNE__WORKER__ROLES="+f.roles)
+	}
+	if f.queues != "" {
+		environ = append(environ, "ATTUNE__WORKER__QUEUES="+f.queues)
 	}
 	cfg, err := config.Load(config.Options{File: f.file, Environ: environ})
 	if err != nil {

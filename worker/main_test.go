@@ -16,10 +16,10 @@ var environ = []string{
 func TestPrintConfigMasksSecrets(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"--print-config", "--roles", "activities"}, environ, &out, &out))
+	require.NoError(t, run(t.Context(), []string{"--print-config", "--roles", "activities", "--queues", "gpu"}, environ, &out, &out))
 	require.Contains(t, out.String(), "poll_interval: 30s")
-	require.Contains(t, out.String(), "activities")
-	require.NotContains(t, out.String(), "- workflows")
+	require.Contains(t, out.String(), "roles: [activities]")
+	require.Contains(t, out.String(), "queues: [gpu]")
 	require.Contains(t, out.String(), "db:5432")
 	require.NotContains(t, out.String(), "hunter2")
 }

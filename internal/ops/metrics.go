@@ -134,3 +134,28 @@ func (m *Metrics) ObserveSensors(counts func(context.Context) (map[string]int64,
 	}
 	return nil
 }
+
+// ObservePolls makes attune_polls_running and attune_poll_places show how many polls run, and how many may.
+func (m *Metrics) ObservePolls(running func() int, most int) error {
+	return errors.Join(
+		m.observe("attune_polls_running", "Polls that run, and streams.", running),
+		m.observe("attune_poll_places", "Polls that may run at once.", func() int { return most }),
+	)
+}
+
+// ObserveWarmProcesses makes attune_warm_processes show how many processes stay up between polls.
+func (m *Metrics) ObserveWarmProcesses(n func() int) error {
+	return m.observe("attune_warm_processes", "Processes that stay up between polls.", n)
+}
+
+func (m *Metrics) observe(name, about string, value func() int) error {
+	_, err := m.meter.Int64ObservableGauge(name, metric.WithDescription(about),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(value()))
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("creating metric %s: %w", name, err)
+	}
+	return nil
+}

@@ -29,6 +29,8 @@ func TestMetricsScrape(t *testing.T) {
 	m.Run("core.python3", true)
 	m.Run("core.python3", false)
 	m.Published("confirmed", 9)
+	require.NoError(t, m.ObservePolls(func() int { return 3 }, 100))
+	require.NoError(t, m.ObserveWarmProcesses(func() int { return 2 }))
 	require.NoError(t, m.ObserveSensors(func(context.Context) (map[string]int64, error) {
 		return map[string]int64{"running": 5, "failed": 1}, nil
 	}))
@@ -53,6 +55,9 @@ func TestMetricsScrape(t *testing.T) {
 		`attune_sensor_runs_total{process="warm",runtime="core.python3"} 1`,
 		`attune_sensor_runs_total{process="cold",runtime="core.python3"} 1`,
 		`attune_published_messages_total{outcome="confirmed"} 9`,
+		`attune_polls_running 3`,
+		`attune_poll_places 100`,
+		`attune_warm_processes 2`,
 		`attune_sensors{state="failed"} 1`,
 		`attune_sensors{state="running"} 5`,
 		`temporal_workflow_completed_total{task_queue="attune"} 1`,

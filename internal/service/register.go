@@ -15,17 +15,32 @@ import (
 // schemas is how many compiled JSON Schemas are kept.
 const schemas = 1000
 
-// register makes the workflows and activities known to the worker of workflows. Every role has all activities: a workflow
-// worker runs the short ones as local activities. It returns the one that polls.
-func (s *Service) register(w worker.Worker) (*activities.Poller, error) {
+// register makes the workflows and activities known to the worker of workflows. Every role has all of them but the one
+// that polls: a workflow worker runs the short ones as local activities.
+func (s *Service) register(w worker.Worker, steps *steps) {
 	if s.has(config.RoleWorkflows) {
 		workflows.Register(w)
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("asking for the name of this host: %w", err)
-	}
 	settings := s.config.SensorSettings()
+	w.RegisterActivity(steps.generator)
+	w.RegisterActivity(steps.matcher)
+	w.RegisterActivity(steps.drainer)
+	w.RegisterActivity(&activities.Keeper{Store: s.store, Settings: settings})
+	w.RegisterActivity(&activities.Emitter{Store: s.store})
+	w.RegisterActivity(&activities.Reconciler{
+		Store: s.store, Fleet: s.fleet, Settings: settings, Limit: s.config.Sensor.MaxConcurrentSensors,
+		Interval: s.config.Sensor.ManagerInterval, Logger: s.logger.Named("manager"),
+	})
+}
+
+// steps are what works off batches.
+type steps struct {
+	generator *activities.Generator
+	matcher   *activities.Matcher
+	drainer   *activities.Drainer
+}
+
+func (s *Service) newSteps() *steps {
 	recent := &activities.RecentEvents{}
 	generator := &activities.Generator{
 		Store: s.store, Publisher: s.publisher, Schemas: schema.NewCache(schemas), Recent: recent, Metrics: s.metrics,
@@ -33,21 +48,20 @@ func (s *Service) register(w worker.Worker) (*activities.Poller, error) {
 	matcher := activities.NewMatcher(activities.MatcherConfig{
 		Store: s.store, Publisher: s.publisher, Recent: recent, Metrics: s.metrics, Logger: s.logger.Named("rules"),
 	})
-	drainer := &activities.Drainer{Store: s.store, Generator: generator, Matcher: matcher}
-	poller := &activities.Poller{
-		Store: s.store, Runner: s.runner, Settings: settings, Grace: s.stopTimeout() / 2, Host: host, Places: s.places, Metrics: s.metrics,
-		Streams: &activities.Follower{Drainer: drainer, Signaler: s.fleet, Host: host, Logger: s.logger.Named("stream")},
+	return &steps{generator, matcher, &activities.Drainer{Store: s.store, Generator: generator, Matcher: matcher}}
+}
+
+// newPoller returns what polls.
+func (s *Service) newPoller(steps *steps) (*activities.Poller, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("asking for the name of this host: %w", err)
 	}
-	for _, activity := range []any{
-		poller, generator, matcher, drainer,
-		&activities.Keeper{Store: s.store, Settings: settings},
-		&activities.Emitter{Store: s.store},
-		&activities.Reconciler{
-			Store: s.store, Fleet: s.fleet, Settings: settings, Limit: s.config.Sensor.MaxConcurrentSensors,
-			Interval: s.config.Sensor.ManagerInterval, Logger: s.logger.Named("manager"),
+	return &activities.Poller{
+		Store: s.store, Runner: s.code.mux, Settings: s.config.SensorSettings(), Grace: s.stopTimeout() / 2, Host: host,
+		Places: s.places, Metrics: s.metrics,
+		Streams: &activities.Follower{
+			Drainer: steps.drainer, Signaler: s.fleet, Host: host, Sandbox: s.code.sandbox, Logger: s.logger.Named("stream"),
 		},
-	} {
-		w.RegisterActivity(activity)
-	}
-	return poller, nil
+	}, nil
 }

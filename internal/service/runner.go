@@ -6,40 +6,66 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/runner/jail"
 	"github.com/attune-automation/sensors/internal/runner/process"
 	"github.com/attune-automation/sensors/internal/secret"
+	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/sensorlog"
 )
 
-// newRunner returns what runs sensors' code, and what closes it when nothing is polled any more.
-func (s *Service) newRunner() (*runner.Mux, func() error, error) {
+// code is what runs sensors' code.
+type code struct {
+	processes *process.Runner
+	mux       *runner.Mux
+	logs      *sensorlog.Dir
+	lenient   bool // a sensor may do without a sandbox
+}
+
+// openCode makes a worker that polls ready to run code.
+func (s *Service) openCode() error {
+	if !s.has(config.RoleActivities) {
+		return nil
+	}
 	settings, log, logger := s.config.Runtime, s.config.Log, s.logger.Named("sensor")
 	secrets, err := secret.New(secret.Config{Environ: os.Environ(), Directory: s.config.Secret.Directory})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	logs, err := sensorlog.Open(sensorlog.Config{
+	c := &code{lenient: jail.Mode(settings.Sandbox) == jail.ModeAuto}
+	c.logs, err = sensorlog.Open(sensorlog.Config{
 		Dir: log.SensorDirectory, MaxBytes: log.SensorMaxSize, MaxFiles: log.SensorMaxFiles, Logger: logger,
 	})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	processes, err := process.New(process.Config{
+	c.processes, err = process.New(process.Config{
 		Archives: s.store, CacheDir: s.config.Worker.CacheDir,
 		Python: settings.Python, Node: settings.Node, Path: settings.Path,
 		InstallEnv: variables(settings.InstallEnvironment), InstallTimeout: settings.InstallTimeout,
-		Sandbox: jail.Mode(settings.Sandbox), Hidden: s.hidden(), Secrets: secrets, Logs: logs, Limits: settings.Limits,
+		Sandbox: jail.Mode(settings.Sandbox), Hidden: s.hidden(), Secrets: secrets, Logs: c.logs, Limits: settings.Limits,
 		WarmProcesses: settings.WarmProcesses, WarmIdle: settings.WarmIdle, WarmPolls: settings.WarmPolls,
 		Logger: logger,
 	})
 	if err != nil {
-		return nil, nil, errors.Join(err, logs.Close())
+		return errors.Join(err, c.logs.Close())
 	}
-	mux, err := runner.New(runner.Config{Runtimes: processes.Runtimes()})
-	return mux, func() error { return errors.Join(processes.Close(), logs.Close()) }, err
+	s.code = c
+	c.mux, err = runner.New(runner.Config{Runtimes: c.processes.Runtimes()})
+	return err
 }
+
+// sandbox returns what contains a sensor's code on this worker.
+func (c *code) sandbox(def sensor.Sensor) string {
+	if c.lenient && def.Sandbox == sensor.SandboxNone {
+		return string(jail.ModeNone)
+	}
+	return c.processes.Sandbox()
+}
+
+// close ends the processes that stayed up, and closes what they needed.
+func (c *code) close() error { return errors.Join(c.processes.Close(), c.logs.Close()) }
 
 // hidden returns what no sensor is to see, besides the cache folder.
 func (s *Service) hidden() []string {

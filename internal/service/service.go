@@ -19,7 +19,6 @@ import (
 	"github.com/attune-automation/sensors/internal/logging"
 	"github.com/attune-automation/sensors/internal/messaging"
 	"github.com/attune-automation/sensors/internal/ops"
-	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/store"
 )
 
@@ -32,8 +31,7 @@ type Service struct {
 	temporal  client.Client
 	fleet     *fleet.Fleet
 	metrics   *ops.Metrics
-	runner    *runner.Mux
-	endCode   func() error // closes what runs sensors' code; nil: it is not open
+	code      *code // nil: this worker does not poll, or not yet
 	places    *places
 	namespace string
 	working   atomic.Bool // takes work from Temporal
@@ -116,8 +114,8 @@ func (s *Service) countSensors(ctx context.Context) (map[string]int64, error) {
 
 // close releases what newService took. The broker's messages are all confirmed by then, or their batches are not done.
 func (s *Service) close() {
-	if s.endCode != nil {
-		if err := s.endCode(); err != nil {
+	if s.code != nil {
+		if err := s.code.close(); err != nil {
 			s.logger.Warn("what runs sensors did not close cleanly", zap.Error(err))
 		}
 	}
@@ -224,8 +222,10 @@ func (s *Service) persist(ctx context.Context, waitingFor string, try func(conte
 // work runs the Temporal workers until ctx ends or one of them fails.
 func (s *Service) work(ctx context.Context) error {
 	fatal := make(chan error, 1)
-	var err error
-	if s.runner, s.endCode, err = s.newRunner(); err != nil {
+	if err := s.openCode(); err != nil {
+		return err
+	}
+	if err := s.observePolls(); err != nil {
 		return err
 	}
 	all, err := s.newWorkers(fatal)
@@ -248,6 +248,17 @@ func (s *Service) work(ctx context.Context) error {
 	all.stop()
 	s.logger.Info("stopped")
 	return err
+}
+
+// observePolls shows how busy a worker that polls is.
+func (s *Service) observePolls() error {
+	if s.code == nil {
+		return nil
+	}
+	return errors.Join(
+		s.metrics.ObservePolls(s.places.running, s.config.Worker.MaxConcurrentPolls),
+		s.metrics.ObserveWarmProcesses(s.code.processes.Warm),
+	)
 }
 
 func (s *Service) has(role string) bool { return slices.Contains(s.config.Worker.Roles, role) }

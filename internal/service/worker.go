@@ -35,14 +35,17 @@ func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
 	}
 	queue := s.config.Temporal.TaskQueue
 	base := worker.New(s.temporal, queue, s.baseOptions(onFatal))
-	poller, err := s.register(base)
+	steps := s.newSteps()
+	s.register(base, steps)
+	all := workers{base}
+	if s.code == nil {
+		return all, nil
+	}
+	poller, err := s.newPoller(steps)
 	if err != nil {
 		return nil, err
 	}
-	all := workers{base}
-	if !s.has(config.RoleActivities) {
-		return all, nil
-	}
+	base.RegisterActivity(poller)
 	for _, name := range s.config.Worker.Queues {
 		options, err := s.pollOptions(name, onFatal)
 		if err != nil {

@@ -29,6 +29,8 @@ func metricNames(t *testing.T) []string {
 	m.Suppressed("t", 1)
 	m.Run("core.exec", false)
 	m.Published(messaging.OutcomeConfirmed, 1)
+	require.NoError(t, m.ObservePolls(func() int { return 1 }, 1))
+	require.NoError(t, m.ObserveWarmProcesses(func() int { return 1 }))
 	require.NoError(t, m.ObserveSensors(func(context.Context) (map[string]int64, error) {
 		return map[string]int64{"running": 1}, nil
 	}))
@@ -54,7 +56,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	require.ElementsMatch(t, metricNames(t), names)
 	for _, outcome := range []string{
 		messaging.OutcomeConfirmed, messaging.OutcomeReturned, messaging.OutcomeNacked, messaging.OutcomeFailed,
-		string(workflows.StateRunning), string(workflows.StatePaused), string(workflows.StateBackingOff), string(workflows.StateFailed),
+		string(workflows.StateRunning), string(workflows.StateWaiting), string(workflows.StatePaused), string(workflows.StateBackingOff), string(workflows.StateFailed),
 	} {
 		require.Contains(t, table, "`"+outcome+"`")
 	}
