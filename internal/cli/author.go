@@ -12,6 +12,6 @@ func newSensor(s *session) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newSensorNew(s), newSensorSDK(s))
+	c.AddCommand(newSensorNew(s), newSensorTest(s), newSensorSDK(s))
 	return c
 }

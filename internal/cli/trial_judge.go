@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/attune-automation/sensors/internal/audit"
+	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/schema"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/store"
+)
+
+// trialRule is what a rule makes of an event.
+type trialRule struct {
+	Rule        string                 `json:"rule"`
+	Fires       bool                   `json:"fires"`
+	Reason      string                 `json:"reason,omitempty"` // why it is not even looked at
+	Action      string                 `json:"action"`
+	Condition   string                 `json:"condition"`
+	Explanation *condition.Explanation `json:"explanation,omitempty"`
+}
+
+// judge says of each event what would become of it.
+func (r *trialReport) judge(ctx context.Context, t *target, match bool) error {
+	accept, err := t.acceptors()
+	if err != nil {
+		return err
+	}
+	for i := range r.Events {
+		e := &r.Events[i]
+		check, declared := accept[e.Trigger]
+		if !declared {
+			e.Refused = fmt.Sprintf("trigger %q is none of the sensor's: they are %s", e.Trigger, strings.Join(t.sensor.TriggerRefs, ", "))
+		} else if err := check(e.Payload); err != nil {
+			e.Refused = err.Error()
+		}
+	}
+	if err := r.suppress(ctx, t); err != nil {
+		return err
+	}
+	if !match {
+		return nil
+	}
+	rules, err := t.compile()
+	if err != nil {
+		return err
+	}
+	for i := range r.Events {
+		if err := r.Events[i].match(t, rules); err != nil {
+			return fmt.Errorf("event %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// acceptors returns for each of the sensor's triggers what says why a payload cannot be an event of it.
+func (t *target) acceptors() (map[string]func([]byte) error, error) {
+	accept := map[string]func([]byte) error{}
+	for _, ref := range t.sensor.TriggerRefs {
+		trigger, ok := t.triggers[ref]
+		if !ok || !trigger.Enabled {
+			accept[ref] = func([]byte) error { return fmt.Errorf("trigger %q is disabled, or gone", ref) }
+			continue
+		}
+		accept[ref] = schema.CheckPayload
+		if len(trigger.OutSchema) == 0 {
+			continue
+		}
+		compiled, err := schema.Compile("out_schema", trigger.OutSchema)
+		if err != nil {
+			return nil, fmt.Errorf("trigger %s: %w", ref, err)
+		}
+		accept[ref] = func(payload []byte) error {
+			if err := schema.CheckPayload(payload); err != nil {
+				return err
+			}
+			return compiled.Check("payload", payload)
+		}
+	}
+	return accept, nil
+}
+
+// suppress finds the events whose key came before, in this poll or in one that is stored. An event that is refused frees
+// its key.
+func (r *trialReport) suppress(ctx context.Context, t *target) error {
+	seen, err := t.storedKeys(ctx, r.Events)
+	if err != nil {
+		return err
+	}
+	for i := range r.Events {
+		e := &r.Events[i]
+		if e.Key == "" {
+			continue
+		}
+		if e.Suppressed = seen[e.Key]; e.Suppressed == "" && e.Refused == "" {
+			seen[e.Key] = fmt.Sprintf("event %d of this poll has the same key", i+1)
+		}
+	}
+	return nil
+}
+
+// storedKeys says by key what is known of those that count already.
+func (t *target) storedKeys(ctx context.Context, events []trialEvent) (map[string]string, error) {
+	seen := map[string]string{}
+	var keys []string
+	for _, e := range events {
+		if e.Key != "" {
+			keys = append(keys, e.Key)
+		}
+	}
+	if t.store == nil || keys == nil {
+		return seen, nil
+	}
+	stored, err := t.store.Keys(ctx, store.KeyFilter{SensorRef: t.sensor.Ref, Keys: keys, Limit: len(keys)})
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range stored {
+		seen[k.Key] = fmt.Sprintf("its key came at %s, and counts until %s", moment(k.Created), moment(k.Expires))
+	}
+	return seen, nil
+}
+
+// compiledRule is a rule that can be evaluated.
+type compiledRule struct {
+	sensor.Rule
+	program *condition.Program
+}
+
+func (t *target) compile() ([]compiledRule, error) {
+	var all []compiledRule
+	for _, rule := range t.rules {
+		program, err := condition.Compile(condition.Mode(rule.Condition), rule.Conditions)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", rule.Ref, err)
+		}
+		all = append(all, compiledRule{rule, program})
+	}
+	return all, nil
+}
+
+func (e *trialEvent) match(t *target, rules []compiledRule) error {
+	e.Rules = []trialRule{}
+	if e.Refused != "" || e.Suppressed != "" {
+		return nil
+	}
+	doc, err := e.document(t)
+	if err != nil {
+		return err
+	}
+	for _, rule := range rules {
+		if rule.TriggerRef != e.Trigger {
+			continue
+		}
+		verdict := trialRule{Rule: rule.Ref, Action: rule.ActionRef, Condition: rule.Condition}
+		if !rule.Enabled {
+			verdict.Reason = "it is disabled"
+		} else {
+			explanation := rule.program.Explain(&doc)
+			verdict.Fires, verdict.Explanation = explanation.Matched, &explanation
+		}
+		e.Rules = append(e.Rules, verdict)
+	}
+	return nil
+}
+
+// document is the event as conditions see it, as if it were stored now.
+func (e *trialEvent) document(t *target) (condition.Document, error) {
+	config, err := sensor.TakeSnapshot(t.triggers[e.Trigger], &t.sensor)
+	if err != nil {
+		return condition.Document{}, err
+	}
+	event := sensor.Event{
+		TriggerRef: e.Trigger, SensorRef: t.sensor.Ref, Config: config, Payload: json.RawMessage(e.Payload), Created: time.Now(),
+	}
+	if at, err := time.Parse(time.RFC3339, e.OccurredAt); err == nil {
+		event.OccurredAt = &at
+	}
+	return audit.Document(&event)
+}
