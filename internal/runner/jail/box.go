@@ -134,6 +134,9 @@ func (b *box) procfs() *procfs { return b.proc }
 func (b *box) program() int { return programPID }
 
 func (b *box) members(census) []int {
+	if b.proc == nil {
+		return nil
+	}
 	var living []int
 	_ = b.proc.each(func(pid int) {
 		if pid != 1 {
@@ -167,28 +170,46 @@ func (b *box) clock() (time.Duration, bool) {
 }
 
 func (b *box) limitCPU(total time.Duration) {
-	if used, ok := b.clock(); ok {
-		_ = capCPU(int(b.hostPID.Load()), used+total) // refused only when it is gone; the sampler watches in any case
+	used, ok := b.clock()
+	pid := int(b.hostPID.Load())
+	if m, marked := readMark(pid); ok && marked && m == b.mark { // else it is gone
+		_ = capCPU(pid, used+total) // if this fails, the sampler watches still
 	}
 }
 
-func (b *box) kill() { _ = b.init.kill() }
+// kill has three ways to stop a fork bomb: all of the first process group at once; process 1, with which all die as soon
+// as it gets some time of the processor; and one by one, if that takes long.
+func (b *box) kill() {
+	b.init.killGroup()
+	_ = b.init.kill()
+	if !b.init.awaitDeath(time.Now().Add(initGrace)) {
+		sweep(b.host, b.mark, b.monitor.pid, nil)
+	}
+}
+
+// initGrace is how long process 1 of a sandbox may take to die with all others, and then the monitor.
+const initGrace = 10 * time.Millisecond
 
 func (b *box) bury(deadline time.Time) (fate, bool) {
 	if b.init == nil {
 		return b.fate, b.buryUnknown(deadline)
 	}
-	_ = b.init.kill() // the monitor then reaps it, and ends
-	if !await(b.exited, time.Now().Add(time.Until(deadline)/2)) {
+	if !b.dead {
+		b.kill()
+	}
+	if !b.init.awaitDeath(deadline) {
+		return b.fate, false
+	}
+	if !await(b.exited, time.Now().Add(initGrace)) { // it reaps process 1 first
 		_ = b.monitor.kill()
 	}
-	if !await(b.exited, deadline) || !b.init.awaitDeath(deadline) {
+	if !await(b.exited, deadline) {
 		return b.fate, false
 	}
 	if !b.dead {
 		b.dead = true
 		status, usage, _ := b.monitor.reap()
-		b.fate = fate{started: b.report.tellsExit(), status: sandboxed(status), cpu: cpuTime(usage)}
+		b.fate = fate{started: status.Signaled() || b.report.tellsExit(), status: sandboxed(status), cpu: cpuTime(usage)}
 		// When the program ended by itself, the monitor did not wait for process 1, and it became our child.
 		_, usage, _ = b.init.reap()
 		b.fate.cpu = max(0, b.fate.cpu+cpuTime(usage)-b.setup)

@@ -17,7 +17,7 @@ const (
 	dataFactor   = 2
 	dataHeadroom = 1 << 30
 	// tasksPerProcess and taskHeadroom are for what RLIMIT_NPROC counts, which are threads.
-	tasksPerProcess = 16
+	tasksPerProcess = 8
 	taskHeadroom    = 256
 )
 

@@ -24,11 +24,15 @@ func takeCensus(host *procfs) census {
 
 // look looks at all processes. all may be nil. The caller holds life.
 func (p *Process) look(all census, names bool) view {
-	proc := p.family.procfs()
-	if proc == nil {
+	if p.family.procfs() == nil {
 		return view{}
 	}
-	members := p.family.members(all)
+	return p.lookAt(p.family.members(all), names)
+}
+
+// lookAt looks at those processes.
+func (p *Process) lookAt(members []int, names bool) view {
+	proc := p.family.procfs()
 	program := p.family.program()
 	clock, exact := p.family.clock()
 	v := view{count: len(members)}
@@ -56,6 +60,7 @@ func (p *Process) look(all census, names bool) view {
 	defer p.mu.Unlock()
 	p.peak = max(p.peak, peak, v.usage.Memory)
 	v.usage.Peak = p.peak
+	p.cpu = max(p.cpu, v.usage.CPU)
 	p.seen, p.alone = clock, len(members) <= 1
 	return v
 }
@@ -97,14 +102,18 @@ func (p *Process) check(all census) {
 	if p.over {
 		return
 	}
-	v := p.look(all, false)
+	members := p.family.members(all)
+	if limit := p.limits.Processes; limit > 0 && len(members) > limit {
+		// Before anything else is looked at: it may be a fork bomb, which leaves us little time of the processor.
+		p.exceed(Breach{Limit: LimitProcesses, Used: int64(len(members)), Allowed: int64(limit)})
+		return
+	}
+	v := p.lookAt(members, false)
 	p.mu.Lock()
 	limits, used := p.limits, p.used
 	p.mu.Unlock()
 	cpu := v.usage.CPU - used
 	switch {
-	case limits.Processes > 0 && v.count > limits.Processes:
-		p.exceed(Breach{Limit: LimitProcesses, Used: int64(v.count), Allowed: int64(limits.Processes)})
 	case limits.Memory > 0 && v.usage.Memory > limits.Memory:
 		p.exceed(Breach{Limit: LimitMemory, Used: v.usage.Memory, Allowed: limits.Memory})
 	case limits.CPU > 0 && cpu > limits.CPU:

@@ -46,6 +46,14 @@ func (h *handle) kill() error {
 	return unix.Kill(h.pid, unix.SIGKILL)
 }
 
+// killGroup kills all of the process's group where the kernel can do that by a pidfd (since 6.9).
+func (h *handle) killGroup() {
+	const group = 1 << 2 // PIDFD_SIGNAL_PROCESS_GROUP
+	if h.fd >= 0 {
+		_ = unix.PidfdSendSignal(h.fd, unix.SIGKILL, nil, group)
+	}
+}
+
 // awaitDeath returns whether the process is dead, a zombie or gone, before the deadline.
 func (h *handle) awaitDeath(deadline time.Time) bool {
 	for h.fd >= 0 {
@@ -90,11 +98,7 @@ func (h *handle) reap() (syscall.WaitStatus, syscall.Rusage, bool) {
 			return 0, usage, false
 		}
 	}
-	var pid int
-	err := ignoringEINTR(func() (err error) {
-		pid, err = syscall.Wait4(h.pid, &status, syscall.WNOHANG, &usage)
-		return err
-	})
+	pid, err := syscall.Wait4(h.pid, &status, syscall.WNOHANG, &usage)
 	return status, usage, err == nil && pid == h.pid
 }
 

@@ -25,6 +25,7 @@ type Process struct {
 	breached *Breach
 	used     time.Duration // when LimitCPU was last called
 	peak     int64
+	cpu      time.Duration // that was seen: what is killed takes its figures with it
 	seen     time.Duration // the program's own clock when it was last looked at
 	alone    bool          // then it had no other processes
 }
@@ -115,7 +116,7 @@ func (p *Process) Kill() Ending {
 
 func (p *Process) end() {
 	p.sampler.remove(p)
-	before := p.Usage() // what is killed takes its figures with it
+	p.Usage() // the last chance to see it
 	p.life.Lock()
 	p.over = true
 	p.life.Unlock()
@@ -129,7 +130,7 @@ func (p *Process) end() {
 	defer p.mu.Unlock()
 	p.ending = Ending{
 		Gone: gone, Started: fate.started, Breach: p.breached,
-		Usage: Usage{CPU: max(before.CPU, fate.cpu), Peak: max(before.Peak, fate.peak)},
+		Usage: Usage{CPU: max(p.cpu, fate.cpu), Peak: max(p.peak, fate.peak)},
 	}
 	switch status := fate.status; {
 	case !gone, status.Signaled():

@@ -3,15 +3,13 @@ package jail
 import (
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // samplerTick and the others say how often the sampler looks.
 const (
 	samplerTick = 25 * time.Millisecond // at how many processes the machine has, which costs a microsecond
 	fullLook    = 8                     // of these ticks, at every program that is not idle
-	burst       = 32                    // new processes on the machine that make it look at once
+	burst       = 16                    // new processes on the machine that make it look at once
 )
 
 // sampler looks at all programs with limits, in one goroutine, which is there as long as there are any.
@@ -58,14 +56,14 @@ func (s *sampler) list() []*Process {
 func (s *sampler) run() {
 	again := time.NewTicker(samplerTick)
 	defer again.Stop()
-	ticks, before := 0, machineProcesses()
+	ticks, before := 0, s.host.processes()
 	for range again.C {
 		programs := s.list()
 		if len(programs) == 0 {
 			return
 		}
 		ticks++
-		now := machineProcesses()
+		now := s.host.processes()
 		if ticks%fullLook != 0 && now < before+burst {
 			before = min(before, now)
 			continue
@@ -86,14 +84,4 @@ func (s *sampler) look(programs []*Process) {
 		}
 		p.check(all)
 	}
-}
-
-// machineProcesses returns how many processes there are on the machine, in all PID namespaces, zombies included: the
-// links of /proc. It is how a fork bomb shows before it has grown.
-func machineProcesses() uint64 {
-	var info unix.Stat_t
-	if err := unix.Stat("/proc", &info); err != nil {
-		return 0
-	}
-	return info.Nlink
 }

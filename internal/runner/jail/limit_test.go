@@ -1,0 +1,142 @@
+package jail_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/runner/jail"
+)
+
+func TestLimitsThatAreBreached(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, script string
+		limits       jail.Limits
+		breach, says string
+	}{
+		{name: "memory", script: "dd if=/dev/zero bs=200M count=1 | sleep 300",
+			limits: jail.Limits{Memory: 100 << 20}, breach: jail.LimitMemory, says: "MiB of memory, more than 100 MiB (`limits.memory`)"},
+		{name: "memory of all together", script: "for i in 1 2 3; do dd if=/dev/zero bs=60M count=1 | sleep 300 & done; wait",
+			limits: jail.Limits{Memory: 100 << 20}, breach: jail.LimitMemory, says: "more than 100 MiB"},
+		{name: "memory of a daemon", script: "(setsid sh -c 'dd if=/dev/zero bs=200M count=1 | sleep 300' &); sleep 300",
+			limits: jail.Limits{Memory: 100 << 20}, breach: jail.LimitMemory, says: "more than 100 MiB"},
+		{name: "cpu", script: "while :; do :; done",
+			limits: jail.Limits{CPU: 200 * time.Millisecond}, breach: jail.LimitCPU, says: "of processor time, more than 200ms (`limits.cpu`)"},
+		{name: "cpu of children", script: "while :; do /bin/true; done",
+			limits: jail.Limits{CPU: 200 * time.Millisecond}, breach: jail.LimitCPU, says: "more than 200ms"},
+		{name: "cpu of a daemon", script: "(setsid sh -c 'while :; do :; done' &); sleep 300",
+			limits: jail.Limits{CPU: 200 * time.Millisecond}, breach: jail.LimitCPU, says: "more than 200ms"},
+		{name: "processes", script: "for i in 1 2 3 4 5 6; do sleep 300 & done; wait",
+			limits: jail.Limits{Processes: 5}, breach: jail.LimitProcesses, says: "had 7 processes, more than 5 (`limits.processes`)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			forEach(t, func(t *testing.T, b *bundle) {
+				p := b.start(t, test.script, func(c *jail.Command) { c.Limits = test.limits })
+				breach := p.awaitBreach(t)
+				require.Equal(t, test.breach, breach.Limit)
+				require.Greater(t, breach.Used, breach.Allowed)
+				require.Contains(t, breach.String(), test.says)
+				p.awaitExit(t)
+				end := p.Kill()
+				require.Equal(t, &breach, end.Breach)
+				require.True(t, end.Gone)
+				require.NotZero(t, end.Signal)
+				require.Empty(t, survivors(t, p.token))
+			})
+		})
+	}
+}
+
+func TestLimitsThatAreKept(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(t *testing.T, b *bundle) {
+		p := b.start(t, "dd if=/dev/zero bs=30M count=1 2>/dev/null | (sleep 1; wc -c); i=0; while [ $i -lt 10 ]; do /bin/true; i=$((i+1)); done",
+			func(c *jail.Command) {
+				c.Limits = jail.Limits{CPU: 30 * time.Second, Memory: 100 << 20, Processes: 4, OpenFiles: 20}
+			})
+		require.Equal(t, "31457280", p.line(t))
+		p.awaitExit(t)
+		end := p.Kill()
+		require.Nil(t, end.Breach)
+		require.Zero(t, end.Code)
+		require.Zero(t, end.Signal)
+		require.Greater(t, end.Usage.Peak, int64(30<<20))
+		require.Less(t, end.Usage.Peak, int64(100<<20))
+		require.Positive(t, end.Usage.CPU)
+	})
+}
+
+func TestTheKernelsLimits(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(t *testing.T, b *bundle) {
+		got := b.output(t, "ulimit -n; ulimit -Hn; ulimit -c; ulimit -t; ulimit -d", func(c *jail.Command) {
+			c.Limits = jail.Limits{OpenFiles: 33, CPU: 7 * time.Second, Memory: 64 << 20}
+		})
+		require.Equal(t, "33\n33\n0\n8\n1179648\n", got)
+	})
+}
+
+func TestLimitCPUCountsFromNowOn(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(t *testing.T, b *bundle) {
+		const work = "read line; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; "
+		stdin, w := pipe(t)
+		p := b.start(t, work+work+"read line; while :; do :; done", func(c *jail.Command) {
+			c.Files[0] = stdin
+			c.Limits.CPU = 10 * time.Second
+		})
+		for range 2 {
+			_, err := w.WriteString("\n")
+			require.NoError(t, err)
+			require.Equal(t, "done", p.line(t))
+			require.Positive(t, p.Usage().CPU)
+			p.LimitCPU(10 * time.Second)
+		}
+		before := p.Usage().CPU
+		p.LimitCPU(100 * time.Millisecond)
+		_, err := w.WriteString("\n")
+		require.NoError(t, err)
+		breach := p.awaitBreach(t)
+		require.Equal(t, int64(100*time.Millisecond), breach.Allowed)
+		require.Greater(t, p.Kill().Usage.CPU, before)
+	})
+}
+
+func TestUsageAndLeftovers(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(t *testing.T, b *bundle) {
+		stdin, w := pipe(t)
+		p := b.start(t, "echo; read line; setsid sleep 300 & a=$!; sleep 300 & b=$!; true & echo; read line; kill $a $b; wait; echo; read line", func(c *jail.Command) { c.Files[0] = stdin })
+		require.Empty(t, p.line(t))
+		require.Empty(t, p.Leftovers())
+		usage := p.Usage()
+		require.Positive(t, usage.Memory)
+		require.GreaterOrEqual(t, usage.Peak, usage.Memory)
+		require.Less(t, usage.Peak, int64(50<<20))
+
+		_, err := w.WriteString("\n")
+		require.NoError(t, err)
+		require.Empty(t, p.line(t))
+		eventually(t, func() string {
+			if left := strings.Join(p.Leftovers(), " "); left != "sleep sleep" {
+				return left
+			}
+			return ""
+		})
+		require.Greater(t, p.Usage().Memory, usage.Memory)
+
+		_, err = w.WriteString("\n")
+		require.NoError(t, err)
+		require.Empty(t, p.line(t))
+		eventually(t, func() string { return strings.Join(p.Leftovers(), " ") })
+
+		p.Kill()
+		require.Zero(t, p.Usage())
+		require.Empty(t, p.Leftovers())
+		p.LimitCPU(time.Second)
+	})
+}

@@ -1,0 +1,180 @@
+package jail_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/runner/jail"
+)
+
+// tree starts 2^depth processes, each of which starts two others as $2 says and then hangs. It has an end, should nobody
+// stop it.
+const tree = `#!/bin/sh
+[ $1 -gt 0 ] && { $2 $0 $(($1 - 1)) $2 $3 & $2 $0 $(($1 - 1)) $2 $3 & }
+exec sleep 300
+`
+
+// TestNothingIsLeft runs programs that do their worst. It is not parallel to anything, as it counts this process's
+// goroutines, descriptors and zombies.
+func TestNothingIsLeft(t *testing.T) {
+	for _, test := range []struct {
+		name, script string
+		runs         bool   // it says so, and does not end by itself
+		breach       string // the limit that it breaches
+	}{
+		{name: "ends", script: ":"},
+		{name: "fails", script: "exit 3"},
+		{name: "crashes", script: "kill -SEGV $$"},
+		{name: "hangs", script: "echo; sleep 300", runs: true},
+		{name: "ignores signals", script: "trap '' TERM INT HUP; echo; while :; do sleep 300; done", runs: true},
+		{name: "spins", script: "echo; while :; do :; done", runs: true},
+		{name: "stopped", script: "echo; kill -STOP $$", runs: true},
+		{name: "a child in the background holds the pipe", script: "sleep 300 &"},
+		{name: "a stopped child", script: "sleep 300 & kill -STOP $!"},
+		{name: "a child of its own session", script: "setsid sleep 300 &"},
+		{name: "a child of its own group", script: "set -m; sleep 300 &"},
+		{name: "a daemon", script: "(setsid sh -c 'sleep 300 & exec sleep 300' &) & wait"},
+		{name: "a daemon while it runs", script: "(setsid sh -c 'sleep 300 & exec sleep 300' &) & wait; echo; sleep 300", runs: true},
+		{name: "a daemon with nothing of its past", script: "(env -i setsid sleep 300 $TOKEN >/dev/null 2>&1 </dev/null &) & wait"},
+		{name: "a daemon that is dead already", script: "(setsid sh -c 'setsid true & exec true' &) & wait; sleep 0.05"},
+		{name: "a storm", script: "i=0; while [ $i -lt 40 ]; do sh -c 'setsid sleep 300 & sleep 300' & i=$((i+1)); done; echo; wait", runs: true},
+		{name: "a fork bomb", script: "exec ./tree 9 sh $TOKEN", breach: jail.LimitProcesses},
+		{name: "a fork bomb of sessions", script: "exec ./tree 9 setsid $TOKEN", breach: jail.LimitProcesses},
+		{name: "a folder that cannot be entered", script: "mkdir -p $HOME/a/b && touch $HOME/a/b/c && chmod 0 $HOME/a/b $HOME/a"},
+	} {
+		for _, mode := range modes {
+			t.Run(test.name+"/"+string(mode), func(t *testing.T) {
+				b := setup(t, mode)
+				require.NoError(t, os.WriteFile(filepath.Join(b.dir, "tree"), []byte(tree), 0o755))
+				b.output(t, "") // what is made once is made now
+				goroutines, files := runtime.NumGoroutine(), openFiles(t)
+
+				cmd, p := b.command(t, test.script)
+				cmd.Limits = jail.Limits{Processes: 150}
+				var err error
+				p.Process, err = b.Start(t.Context(), cmd)
+				require.NoError(t, err)
+				switch {
+				case test.breach != "":
+					require.Equal(t, test.breach, p.awaitBreach(t).Limit)
+				case test.runs:
+					p.line(t)
+				default:
+					p.awaitExit(t)
+				}
+				began := time.Now()
+				end := p.Kill()
+				require.Less(t, time.Since(began), 1500*time.Millisecond)
+				require.True(t, end.Gone)
+				require.Empty(t, survivors(t, p.token))
+				require.Empty(t, zombies(t))
+				require.Empty(t, b.folders(t))
+				require.Equal(t, end, p.Kill())
+				p.pipe.Close()
+				for _, f := range cmd.Files {
+					f.Close()
+				}
+				eventually(t, func() string { return more("goroutines", goroutines, runtime.NumGoroutine()) })
+				eventually(t, func() string { return more("descriptors", files, openFiles(t)) })
+			})
+		}
+	}
+}
+
+func TestAForkBombIsStoppedBeforeItHurts(t *testing.T) {
+	forEach(t, func(t *testing.T, b *bundle) {
+		require.NoError(t, os.WriteFile(filepath.Join(b.dir, "tree"), []byte(tree), 0o755))
+		p := b.start(t, "exec ./tree 10 sh $TOKEN", func(c *jail.Command) { c.Limits.Processes = 20 })
+		began := time.Now()
+		breach := p.awaitBreach(t)
+		require.True(t, p.Kill().Gone)
+		require.Less(t, time.Since(began), 2*time.Second)
+		require.Equal(t, jail.LimitProcesses, breach.Limit)
+		require.Less(t, breach.Used, int64(2000))
+		require.Empty(t, survivors(t, p.token))
+	})
+}
+
+// TestOtherChildrenAreLeftAlone has children of this process that are none of the jail's business.
+func TestOtherChildrenAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t, jail.ModeNone)
+	var others []*exec.Cmd
+	for _, attr := range []*syscall.SysProcAttr{nil, {Setpgid: true}, {Setsid: true}} {
+		for _, args := range [][]string{{"sleep", "300"}, {"true"}} {
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.SysProcAttr = attr
+			require.NoError(t, cmd.Start())
+			others = append(others, cmd)
+		}
+	}
+	for range 3 {
+		p := b.start(t, "(setsid sleep 300 &) & sleep 300 & wait $!")
+		p.Leftovers()
+		require.True(t, p.Kill().Gone)
+	}
+	for _, cmd := range others {
+		if cmd.Args[0] == "true" {
+			require.NoError(t, cmd.Wait())
+			continue
+		}
+		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+		require.EqualError(t, cmd.Wait(), "signal: terminated")
+	}
+}
+
+// TestWhatAKilledWorkerLeaves kills a worker, which is this test in a process of its own.
+func TestWhatAKilledWorkerLeaves(t *testing.T) {
+	t.Parallel()
+	const role = "TEST_WORKER_MODE"
+	if mode := os.Getenv(role); mode != "" {
+		b := setup(t, jail.Mode(mode), func(c *jail.Config) { c.Temp = os.Getenv("TEST_WORKER_TEMP") })
+		p := b.start(t, "(setsid sleep 300 $TOKEN &) & (env -i setsid sleep 300 $TOKEN &) & sleep 300 $TOKEN & echo; echo; exec sleep 300")
+		p.line(t)
+		marker := os.Getenv("TEST_WORKER_MARKER")
+		require.NoError(t, os.WriteFile(marker+".new", []byte(p.token), 0o600))
+		require.NoError(t, os.Rename(marker+".new", marker))
+		p.awaitExit(t)
+		return
+	}
+	for _, mode := range modes {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			marker, temp := filepath.Join(dir, "marker"), filepath.Join(dir, "temp")
+			worker := exec.Command(os.Args[0], "-test.run=^"+strings.Split(t.Name(), "/")[0]+"$")
+			worker.Env = append(os.Environ(), role+"="+string(mode), "TEST_WORKER_MARKER="+marker, "TEST_WORKER_TEMP="+temp, "TMPDIR="+dir)
+			require.NoError(t, worker.Start())
+			var token []byte
+			eventually(t, func() string {
+				var err error
+				if token, err = os.ReadFile(marker); err != nil {
+					return err.Error()
+				}
+				return ""
+			})
+			require.NotEmpty(t, survivors(t, string(token)))
+			require.NoError(t, worker.Process.Kill())
+			require.Error(t, worker.Wait())
+
+			if mode == jail.ModeNone {
+				left, err := filepath.Glob(filepath.Join(temp, "*"))
+				require.NoError(t, err)
+				require.NotEmpty(t, left)
+				setup(t, mode, func(c *jail.Config) { c.Temp = temp }) // the next worker
+				for _, dir := range left {
+					require.NoDirExists(t, dir)
+				}
+			}
+			eventually(t, func() string { return survivors(t, string(token)) })
+		})
+	}
+}
