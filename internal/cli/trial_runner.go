@@ -4,15 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
 	"github.com/attune-automation/sensors/internal/config"
-	"github.com/attune-automation/sensors/internal/runner/jail"
 	"github.com/attune-automation/sensors/internal/runner/process"
-	"github.com/attune-automation/sensors/internal/secret"
+	"github.com/attune-automation/sensors/internal/runner/setup"
 	"github.com/attune-automation/sensors/internal/sensorlog"
 )
 
@@ -24,7 +21,7 @@ type trialRunner struct {
 }
 
 func openTrialRunner(cfg config.Config, from archives, environ []string) (_ *trialRunner, err error) {
-	secrets, err := secret.New(secret.Config{Environ: environ, Directory: cfg.Secret.Directory})
+	processes, err := setup.Processes(cfg, environ)
 	if err != nil {
 		return nil, err
 	}
@@ -41,28 +38,10 @@ func openTrialRunner(cfg config.Config, from archives, environ []string) (_ *tri
 	if err != nil {
 		return nil, err
 	}
-	settings := cfg.Runtime
-	t.Runner, err = process.New(process.Config{
-		Archives: from, CacheDir: cfg.Worker.CacheDir, Python: settings.Python, Node: settings.Node, Path: settings.Path,
-		InstallEnv: pick(environ, settings.InstallEnvironment), InstallTimeout: settings.InstallTimeout,
-		Sandbox: jail.Mode(settings.Sandbox), Hidden: hiddenFromSensors(cfg), Limits: settings.Limits,
-		Secrets: secrets, Logs: t.logs,
-	})
+	processes.Archives, processes.Logs = from, t.logs
+	processes.WarmProcesses = 0
+	t.Runner, err = process.New(processes)
 	return t, err
-}
-
-// hiddenFromSensors returns what no sensor is to see, besides the cache.
-func hiddenFromSensors(cfg config.Config) []string {
-	paths := slices.Concat(cfg.Runtime.Hide, []string{cfg.File, cfg.Secret.Directory, cfg.Log.SensorDirectory})
-	return slices.DeleteFunc(paths, func(path string) bool { return path == "" })
-}
-
-// pick returns the variables of an environment that have one of the names.
-func pick(environ, names []string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return !slices.Contains(names, name)
-	})
 }
 
 // finish ends the processes and returns what the sensor has printed.

@@ -3,14 +3,12 @@ package service
 import (
 	"errors"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/runner/jail"
 	"github.com/attune-automation/sensors/internal/runner/process"
-	"github.com/attune-automation/sensors/internal/secret"
+	"github.com/attune-automation/sensors/internal/runner/setup"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/sensorlog"
 )
@@ -28,26 +26,20 @@ func (s *Service) openCode() error {
 	if !s.has(config.RoleActivities) {
 		return nil
 	}
-	settings, log, logger := s.config.Runtime, s.config.Log, s.logger.Named("sensor")
-	secrets, err := secret.New(secret.Config{Environ: os.Environ(), Directory: s.config.Secret.Directory})
+	log, logger := s.config.Log, s.logger.Named("sensor")
+	processes, err := setup.Processes(s.config, os.Environ())
 	if err != nil {
 		return err
 	}
-	c := &code{lenient: jail.Mode(settings.Sandbox) == jail.ModeAuto}
+	c := &code{lenient: processes.Sandbox == jail.ModeAuto}
 	c.logs, err = sensorlog.Open(sensorlog.Config{
 		Dir: log.SensorDirectory, MaxBytes: log.SensorMaxSize, MaxFiles: log.SensorMaxFiles, Logger: logger,
 	})
 	if err != nil {
 		return err
 	}
-	c.processes, err = process.New(process.Config{
-		Archives: s.store, CacheDir: s.config.Worker.CacheDir,
-		Python: settings.Python, Node: settings.Node, Path: settings.Path,
-		InstallEnv: variables(settings.InstallEnvironment), InstallTimeout: settings.InstallTimeout,
-		Sandbox: jail.Mode(settings.Sandbox), Hidden: s.hidden(), Secrets: secrets, Logs: c.logs, Limits: settings.Limits,
-		WarmProcesses: settings.WarmProcesses, WarmIdle: settings.WarmIdle, WarmPolls: settings.WarmPolls,
-		Logger: logger,
-	})
+	processes.Archives, processes.Logs, processes.Logger = s.store, c.logs, logger
+	c.processes, err = process.New(processes)
 	if err != nil {
 		return errors.Join(err, c.logs.Close())
 	}
@@ -66,17 +58,3 @@ func (c *code) sandbox(def sensor.Sensor) string {
 
 // close ends the processes that stayed up, and closes what they needed.
 func (c *code) close() error { return errors.Join(c.processes.Close(), c.logs.Close()) }
-
-// hidden returns what no sensor is to see, besides the cache folder.
-func (s *Service) hidden() []string {
-	all := slices.Concat(s.config.Runtime.Hide, []string{s.config.File, s.config.Secret.Directory, s.config.Log.SensorDirectory})
-	return slices.DeleteFunc(all, func(path string) bool { return path == "" })
-}
-
-// variables returns those of the worker's environment that have one of the names.
-func variables(names []string) []string {
-	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return !slices.Contains(names, name)
-	})
-}
