@@ -114,7 +114,7 @@ func TestCommandsOnALiveSystem(t *testing.T) {
 	require.Equal(t, "sensor live.orders is paused\n", b.ok("pause-sensor", "live.orders"))
 	b.becomes("live.orders", "paused")
 	require.Equal(t, "sensor live.orders brought 1 event and 2 enforcements, and 1 refused payload\n", b.ok("poll-sensor", "live.orders"))
-	require.Equal(t, map[string]any{"batches": 1.0, "events": 1.0, "enforcements": 2.0, "rejected": 1.0},
+	require.Equal(t, map[string]any{"batches": 1.0, "events": 1.0, "enforcements": 2.0, "rejected": 1.0, "suppressed": 0.0},
 		decode[map[string]any](t, b.ok("poll-sensor", "live.orders", "-o", "json")))
 	require.Contains(t, b.ok("set-cursor", "live.orders", "1000"), "before  300\nafter   1000\n")
 	require.Equal(t, "sensor live.orders polls again\n", b.ok("resume-sensor", "live.orders"))
@@ -126,6 +126,10 @@ func TestCommandsOnALiveSystem(t *testing.T) {
 	require.Contains(t, out, "state              running\n")
 	require.Contains(t, out, "cursor             1100\n")
 	require.Contains(t, out, "failures in a row  0 of 3\n")
+	require.Regexp(t, `(?m)^queue +exec, 1 worker listens: \d+@`, out)
+	require.Regexp(t, `(?m)^sandbox +(bwrap|none)$`, out)
+	require.Regexp(t, `(?m)^process +cold, started for the poll, \d+\.\d MiB at most$`, out)
+	require.NotContains(t, out, "\nnote ")
 
 	t.Log("a sensor that has failed for good, and its restart")
 	b.becomes("live.broken", "failed")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/sensors/internal/fleet"
+	"github.com/attune-automation/sensors/workflows"
 )
 
 // updateTimeout is how long a command waits for a running sensor to do what it is told. Most of it is for a poll that is
@@ -25,7 +26,8 @@ func newPauseSensor(s *session) *cobra.Command {
 	return s.newUpdate(update{
 		name:  "pause-sensor",
 		short: "Make a running sensor stop polling until it is resumed",
-		long:  "Make a running sensor stop polling until it is resumed. A poll that is going on is finished first.",
+		long: "Make a running sensor stop polling until it is resumed. A poll that is going on is finished first; a stream is\n" +
+			"interrupted, and goes on from its cursor when it is resumed.",
 		send: func(ctx context.Context, f *fleet.Fleet, ref string) (any, string, error) {
 			status, err := f.Pause(ctx, ref)
 			return status, "is paused", err
@@ -48,12 +50,29 @@ func newPollSensor(s *session) *cobra.Command {
 	return s.newUpdate(update{
 		name:  "poll-sensor",
 		short: "Make a running sensor poll now, paused or not, and say what that brought",
+		long: "Make a running sensor poll now, paused or not, and say what that brought. A stream is not polled: its code runs\n" +
+			"all the time.",
 		send: func(ctx context.Context, f *fleet.Fleet, ref string) (any, string, error) {
 			r, err := f.PollNow(ctx, ref)
-			return r, fmt.Sprintf("brought %s and %s, and %s", count(r.Events, "event", "events"),
-				count(r.Enforcements, "enforcement", "enforcements"), count(r.Rejected, "refused payload", "refused payloads")), err
+			return r, describeReport(r), err
 		},
 	})
+}
+
+// describeReport says what a poll brought.
+func describeReport(r workflows.PollReport) string {
+	if r.Waiting != "" {
+		return "was not polled: " + r.Waiting
+	}
+	text := fmt.Sprintf("brought %s and %s, and %s", count(r.Events, "event", "events"),
+		count(r.Enforcements, "enforcement", "enforcements"), count(r.Rejected, "refused payload", "refused payloads"))
+	if r.Suppressed > 0 {
+		text += fmt.Sprintf("; %s suppressed", count(r.Suppressed, "payload was", "payloads were"))
+	}
+	if r.Skip != "" {
+		text += "; it skipped: " + r.Skip
+	}
+	return text
 }
 
 func (s *session) newUpdate(u update) *cobra.Command {

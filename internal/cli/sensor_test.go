@@ -57,6 +57,9 @@ func TestStartSensorWithoutWorker(t *testing.T) {
 	require.Len(t, runs, 1)
 	require.Equal(t, "Running", runs[0].Status)
 
+	require.Equal(t, []any{"no worker listens on queue exec"}, b.column("note", "sensors", "--state", "running"))
+	require.Contains(t, b.ok("status", "shop.orders"), "exec, no worker listens on queue exec\n")
+
 	status := decode[struct {
 		State, Note string
 		Live        any

@@ -14,10 +14,10 @@ import (
 	"github.com/attune-automation/sensors/workflows"
 )
 
-// States of sensors that do not run, besides those that workflows know.
+// States of sensors that do not run. One that waits may run or not.
 const (
-	stateDisabled = "disabled" // in its pack, or its trigger is
-	stateWaiting  = "waiting"  // it is to run, and the manager has not started it yet
+	stateDisabled = "disabled"                     // in its pack, or its trigger is
+	stateWaiting  = string(workflows.StateWaiting) // also: it is to run, and the manager has not started it yet
 )
 
 var states = []string{
@@ -31,6 +31,8 @@ type sensorRow struct {
 	State      string    `json:"state"`
 	Since      time.Time `json:"since,omitzero"` // start of the current run, or end of a failed one
 	Runtime    string    `json:"runtime"`
+	Queue      string    `json:"queue"`          // of its polls
+	Note       string    `json:"note,omitempty"` // what is in its way
 	TriggerRef string    `json:"trigger_ref"`
 	PackRef    string    `json:"pack_ref"`
 	Label      string    `json:"label"`
@@ -52,7 +54,8 @@ func newSensors(s *session) *cobra.Command {
 		Use:   "sensors",
 		Short: "List the sensors and how they are",
 		Long: `List the sensors and how they are: running, paused, backing_off (after a failure), failed (for good), stopped (by an
-operator), disabled (in the pack's files), or waiting (it is to run, and the manager starts it when there is a place).`,
+operator), disabled (in the pack's files), or waiting (for a place, for a worker that takes its polls, or for what its
+code depends on).`,
 		Example: `  starter sensors
   starter sensors --state failed
   starter sensors --pack examples --runtime core.python3 -o json`,
@@ -103,14 +106,42 @@ func (s *session) sensorRows(ctx context.Context) ([]sensorRow, error) {
 		live := all[def.Ref]
 		state, current := stateOf(def, live)
 		rows[i] = sensorRow{
-			Ref: def.Ref, State: state, Runtime: def.Runtime, TriggerRef: def.TriggerRef, PackRef: def.PackRef,
-			Label: def.Label, Version: def.Version,
+			Ref: def.Ref, State: state, Runtime: def.Runtime, Queue: def.PollQueue(), TriggerRef: def.TriggerRef,
+			PackRef: def.PackRef, Label: def.Label, Version: def.Version,
 		}
 		if current {
 			rows[i].Since = live.Since
 		}
 	}
-	return rows, nil
+	return rows, annotate(ctx, f, sensors, all, rows)
+}
+
+// annotate says what is in the way of sensors that should run: it asks once for each queue whether a worker listens.
+func annotate(ctx context.Context, f *fleet.Fleet, sensors []sensor.Sensor, all map[string]fleet.Live, rows []sensorRow) error {
+	listens := map[string]bool{}
+	for i, def := range sensors {
+		row := &rows[i]
+		if !def.Active() || row.State == string(workflows.StateFailed) {
+			continue
+		}
+		if _, known := listens[row.Queue]; !known {
+			heard, err := f.Listens(ctx, row.Queue)
+			if err != nil {
+				return err
+			}
+			listens[row.Queue] = heard
+		}
+		switch {
+		case !listens[row.Queue]:
+			row.Note = unserved(row.Queue)
+		case row.State != stateWaiting:
+		case all[def.Ref].State == workflows.StateWaiting:
+			row.Note = "`starter status` says what for"
+		default:
+			row.Note = "not started yet"
+		}
+	}
+	return nil
 }
 
 // stateOf says how a sensor is by its definition and by what the engine lists of it; current is whether that is the
@@ -138,5 +169,6 @@ func listSensors(s *session, rows []sensorRow) error {
 		column[sensorRow]{"RUNTIME", func(r sensorRow) string { return r.Runtime }},
 		column[sensorRow]{"TRIGGER", func(r sensorRow) string { return r.TriggerRef }},
 		column[sensorRow]{"LABEL", func(r sensorRow) string { return r.Label }},
+		column[sensorRow]{"NOTE", func(r sensorRow) string { return r.Note }},
 	)
 }

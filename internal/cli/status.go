@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,28 +22,44 @@ const answerTimeout = 5 * time.Second
 type sensorStatus struct {
 	Ref        string            `json:"ref"`
 	State      string            `json:"state"`
-	Note       string            `json:"note,omitempty"` // why Live is missing
+	Note       string            `json:"note,omitempty"` // what is in its way, or why Live is missing
 	Definition definition        `json:"definition"`
-	Cursor     json.RawMessage   `json:"cursor"` // null: it begins at the beginning
-	Live       *workflows.Status `json:"live"`   // null: its workflow did not answer, or there is none
+	Cursor     json.RawMessage   `json:"cursor"`          // null: it begins at the beginning
+	Queue      queueStatus       `json:"queue"`           // of its polls
+	Steps      []fleet.Step      `json:"steps,omitempty"` // that the engine has ordered and that are not done
+	Live       *workflows.Status `json:"live"`            // null: its workflow did not answer, or there is none
 }
 
-// definition is a sensor as its pack defines it; durations and attempts only where it says so itself.
-type definition struct {
-	Label              string          `json:"label"`
-	Description        string          `json:"description,omitempty"`
-	PackRef            string          `json:"pack_ref"`
-	TriggerRef         string          `json:"trigger_ref"`
-	Runtime            string          `json:"runtime"`
-	Entrypoint         string          `json:"entrypoint"`
-	Enabled            bool            `json:"enabled"` // and its trigger
-	Stopped            bool            `json:"stopped"` // by an operator
-	Version            int64           `json:"version"`
-	Config             json.RawMessage `json:"config"`
-	PollInterval       string          `json:"poll_interval,omitempty"`
-	Timeout            string          `json:"timeout,omitempty"`
-	MaxRestartAttempts int             `json:"max_restart_attempts,omitempty"`
-	RestartOnError     *bool           `json:"restart_on_error,omitempty"`
+// queueStatus is a queue of polls, and who listens on it.
+type queueStatus struct {
+	Name    string           `json:"name"`
+	Workers []fleet.Listener `json:"workers"`
+}
+
+// String says who listens.
+func (q queueStatus) String() string {
+	if len(q.Workers) == 0 {
+		return q.Name + ", " + unserved(q.Name)
+	}
+	names := make([]string, len(q.Workers))
+	for i, w := range q.Workers {
+		names[i] = w.Identity
+	}
+	return fmt.Sprintf("%s, %s: %s", q.Name, count(len(names), "worker listens", "workers listen"), strings.Join(names, ", "))
+}
+
+// unserved says that nobody listens on a queue.
+func unserved(queue string) string { return "no worker listens on queue " + queue }
+
+// obstacle says what keeps a sensor from being polled; empty: nothing that is known.
+func (s sensorStatus) obstacle(def sensor.Sensor) string {
+	switch {
+	case !s.Live.Running || !def.Active():
+		return ""
+	case len(s.Queue.Workers) == 0:
+		return fmt.Sprintf("%s: start one with --queues %s", unserved(s.Queue.Name), s.Queue.Name)
+	}
+	return s.Live.Waiting
 }
 
 func newStatus(s *session) *cobra.Command {
@@ -77,12 +93,21 @@ func (o *operator) status(ctx context.Context, ref string) (sensorStatus, error)
 	if err != nil {
 		return sensorStatus{}, err
 	}
-	status := sensorStatus{Ref: ref, Definition: newDefinition(def), Cursor: orNull(cursor)}
+	status := sensorStatus{
+		Ref: ref, Definition: newDefinition(def), Cursor: orNull(cursor), Queue: queueStatus{Name: def.PollQueue()},
+	}
+	if status.Queue.Workers, err = o.fleet.Listeners(ctx, def.PollQueue()); err != nil {
+		return sensorStatus{}, err
+	}
+	if status.Steps, err = o.fleet.Steps(ctx, ref); err != nil {
+		return sensorStatus{}, err
+	}
 	live, err := o.ask(ctx, ref)
 	switch {
 	case err == nil:
 		status.Live = &live
 		status.State, _ = stateOf(def, listed(live))
+		status.Note = status.obstacle(def)
 	case errors.Is(err, fleet.ErrNotRunning):
 		status.Note = "it has not run lately"
 		status.State, _ = stateOf(def, fleet.Live{})
@@ -111,52 +136,4 @@ func listed(s workflows.Status) fleet.Live {
 		return fleet.Live{}
 	}
 	return fleet.Live{Ref: s.Ref, State: s.State, Version: s.Version}
-}
-
-func newDefinition(def sensor.Sensor) definition {
-	return definition{
-		Label: def.Label, Description: def.Description, PackRef: def.PackRef, TriggerRef: def.TriggerRef,
-		Runtime: def.Runtime, Entrypoint: def.Entrypoint, Enabled: def.Enabled, Stopped: def.Stopped,
-		Version: def.Version, Config: def.Config, PollInterval: duration(def.PollInterval),
-		Timeout: duration(def.Timeout), MaxRestartAttempts: def.MaxRestartAttempts, RestartOnError: def.RestartOnError,
-	}
-}
-
-func (s sensorStatus) lines() []line {
-	d := s.Definition
-	lines := []line{
-		{"sensor", s.Ref},
-		{"label", d.Label},
-		{"state", s.State},
-		{"note", s.Note},
-		{"trigger", d.TriggerRef},
-		{"runtime", d.Runtime + " " + d.Entrypoint},
-		{"config", string(d.Config)},
-		{"version", strconv.FormatInt(d.Version, 10)},
-		{"cursor", string(s.Cursor)},
-	}
-	if s.Live == nil {
-		return append(lines, line{"poll interval", d.PollInterval})
-	}
-	l := *s.Live
-	return append(lines,
-		line{"poll interval", l.PollInterval},
-		line{"failures in a row", fmt.Sprintf("%d of %d", l.FailureCount, l.MaxAttempts)},
-		line{"started", moment(l.StartedAt)},
-		line{"last poll", moment(l.LastPoll)},
-		line{"next poll", moment(l.NextPoll)},
-		line{"last events", moment(l.LastEvents)},
-		line{"since its start", fmt.Sprintf("%d polls, %d batches, %d events, %d enforcements, %d refused payloads, %d recoveries",
-			l.Polls, l.Batches, l.Events, l.Enforcements, l.Rejected, l.Recoveries)},
-		line{"last error at", moment(l.LastErrorAt)},
-		line{"last error", l.LastError},
-	)
-}
-
-// duration writes a duration of a definition; nothing for the default.
-func duration(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
 }
