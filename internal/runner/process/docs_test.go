@@ -37,7 +37,9 @@ func readDocs(t *testing.T) map[string]string {
 	blocks := map[string]string{}
 	for _, match := range codeBlock.FindAllStringSubmatch(string(text), -1) {
 		name := blockName.FindStringSubmatch(match[1])
-		require.NotNil(t, name, "a block begins with a comment that names it:\n%s", match[1])
+		if name == nil {
+			continue // a line to show, not a file
+		}
 		blocks[name[1]] = strings.ReplaceAll(match[1], "https://releases.example/app.json", server.URL)
 	}
 	return blocks

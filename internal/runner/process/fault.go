@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -13,8 +14,9 @@ func fault(kind sensor.FaultKind, format string, args ...any) *sensor.Fault {
 	return &sensor.Fault{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// verdict returns what the sensor did wrong, first of all what came first, as one leads to the next; nil: nothing.
-func (t *talk) verdict(end ending, timeout time.Duration) *sensor.Fault {
+// verdict returns what went wrong, first of all what came first, as one leads to the next; nil: nothing. What the sensor
+// did wrong is a *sensor.Fault.
+func (t *talk) verdict(end ending, timeout time.Duration) error {
 	c := t.collector
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -30,7 +32,7 @@ func (t *talk) verdict(end ending, timeout time.Duration) *sensor.Fault {
 	case end.why == timedOut:
 		return fault(sensor.FaultTimeout, "took longer than %gs (sensor's `timeout`)", timeout.Seconds())
 	case !end.last.Gone:
-		return fault(sensor.FaultExit, "the process ended, and nothing says how")
+		return errors.New("the process was not gone a second after its end, and nothing says how it ended: is the machine too busy?")
 	case end.last.Signal == syscall.SIGXCPU:
 		return fault(sensor.FaultLimit, "took more than %v of processor time (`limits.cpu`)", t.launch.limits.CPU)
 	case end.last.Signal != 0 || end.last.Code != 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,24 +130,24 @@ func TestReadingWaitsForASlowStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &taker{gate: make(chan struct{})}
 		p, stop := begin(t, k, time.Millisecond)
-		read := 0
+		var read atomic.Int64
 		reader := make(chan struct{})
 		go func() {
 			defer close(reader)
 			for range 5 * maxEvents / 100 {
 				for range 100 {
 					p.add(item(1))
-					read++
+					read.Add(1)
 				}
 				p.checkpoint()
 				time.Sleep(time.Microsecond)
 			}
 		}()
 		time.Sleep(time.Hour)
-		require.Equal(t, maxEvents, read, "as much as one poll may bring is in hand")
+		require.EqualValues(t, maxEvents, read.Load(), "as much as one poll may bring is in hand")
 		close(k.gate)
 		<-reader
-		require.Equal(t, 5*maxEvents, read)
+		require.EqualValues(t, 5*maxEvents, read.Load())
 		stop()
 		require.NoError(t, p.finish(t.Context(), false))
 		stored := 0

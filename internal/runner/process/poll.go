@@ -154,7 +154,9 @@ func (p *poll) talk(ctx context.Context, s *session) (*session, error) {
 	case end.why == cancelled:
 		return nil, ctx.Err()
 	case failure != nil:
-		failure.Log = p.journal.tail()
+		if fault, ok := errors.AsType[*sensor.Fault](failure); ok {
+			fault.Log = p.journal.tail()
+		}
 		return nil, failure
 	}
 	hints := t.collector.hints()
