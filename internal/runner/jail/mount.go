@@ -57,7 +57,15 @@ func (j *Jail) mounts(cmd Command) ([]string, error) {
 // needed sorts the operations so that what is below something comes after it, and what is shown after what hides it. It
 // leaves out what would not change anything.
 func needed(all []mount) []mount {
-	slices.SortStableFunc(all, func(a, b mount) int { return cmp.Compare(a.path, b.path) })
+	slices.SortStableFunc(all, func(a, b mount) int {
+		switch {
+		case a.path != b.path || a.cover == b.cover:
+			return cmp.Compare(a.path, b.path)
+		case a.cover:
+			return -1
+		}
+		return 1
+	})
 	var kept []mount
 	for _, m := range all {
 		above := mount{}

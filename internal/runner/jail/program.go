@@ -35,10 +35,10 @@ func checkProgram(path string) error {
 			return fail(unix.ENOENT)
 		}
 		return nil
-	case isText(head):
-		return fail(unix.ENOEXEC)
+	case bytes.HasPrefix(head, []byte("\x7fELF")), hasEmulators():
+		return nil
 	}
-	return nil // machine code, for this machine or for an emulator that the kernel knows
+	return fail(unix.ENOEXEC) // bwrap would have a shell run it
 }
 
 // readHead returns as much as the kernel looks at.
@@ -61,7 +61,8 @@ func firstLine(text []byte) []byte {
 	return line
 }
 
-// isText says whether nothing before the end of the first line, or of what there is, is a control character.
-func isText(head []byte) bool {
-	return !bytes.ContainsFunc(firstLine(head), func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' })
+// hasEmulators says whether the kernel knows programs for other formats than its own.
+func hasEmulators() bool {
+	entries, _ := os.ReadDir("/proc/sys/fs/binfmt_misc")
+	return len(entries) > 2 // register and status
 }
