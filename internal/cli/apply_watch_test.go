@@ -12,7 +12,7 @@ import (
 	"github.com/attune-automation/sensors/internal/cli"
 )
 
-// watched is an apply that goes on.
+// watched is a command that goes on until it is stopped.
 type watched struct {
 	*bench
 	stdout, stderr syncBuffer
@@ -20,12 +20,11 @@ type watched struct {
 	code           chan int
 }
 
-func (b *bench) watchPack(args ...string) *watched {
+func (b *bench) start(args ...string) *watched {
 	ctx, stop := context.WithCancel(b.ctx)
 	w := &watched{bench: b, stop: stop, code: make(chan int, 1)}
 	go func() {
-		w.code <- cli.Main(ctx, append([]string{"apply", "--watch"}, args...),
-			cli.Env{Stdin: strings.NewReader(""), Stdout: &w.stdout, Stderr: &w.stderr, Environ: b.env})
+		w.code <- cli.Main(ctx, args, cli.Env{Stdin: strings.NewReader(""), Stdout: &w.stdout, Stderr: &w.stderr, Environ: b.env})
 	}()
 	b.t.Cleanup(stop)
 	return w
@@ -53,7 +52,7 @@ func TestApplyWatch(t *testing.T) {
 	require.NoError(t, err)
 	save := func(text string) { require.NoError(t, os.WriteFile(definition, []byte(text), 0o600)) }
 
-	w := b.watchPack(dir)
+	w := b.start("apply", "--watch", dir)
 	w.says("pack shop is applied: 8 changes\nwatching " + dir)
 	save(strings.Replace(string(good), "http://shop", "http://elsewhere", 1))
 	w.says(`config: {"url":"http://shop"} -> {"url":"http://elsewhere"}`)
@@ -79,7 +78,7 @@ func TestApplyWatchOutlastsItsServers(t *testing.T) {
 	b := newBench(t)
 	b.set("ATTUNE__DATABASE__URL", "postgres://attune@"+nowhere+"/attune")
 	dir := filepath.Join(t.TempDir(), "nowhere")
-	w := b.watchPack(dir)
+	w := b.start("apply", "--watch", dir)
 	w.complains("the database at " + nowhere + " cannot be used")
 	w.says("watching " + dir)
 	w.stop()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -38,12 +39,17 @@ func run(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
-	site, err := startSite()
+	folder, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	log := filepath.Join(folder, ".dev", "demo-access.log")
+	site, err := startSite(log)
 	if err != nil {
 		return err
 	}
 	defer site.close()
-	if err := apply(ctx, site.url); err != nil {
+	if err := apply(ctx, folder, site.url, log); err != nil {
 		return err
 	}
 	db, err := store.New(ctx, store.Config{URL: cfg.Database.URL, MaxConnections: 4})
@@ -68,20 +74,14 @@ func run(ctx context.Context, once bool) error {
 }
 
 // apply sets the database up and applies the example pack, pointed at this checkout and at the demo's own site.
-func apply(ctx context.Context, site string) error {
-	folder, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	value, err := json.Marshal(folder) // values are YAML, of which JSON is a part
-	if err != nil {
-		return err
+func apply(ctx context.Context, folder, site, log string) error {
+	set := func(key, text string) string {
+		value, _ := json.Marshal(text) // values are YAML, of which JSON is a part; a text is always JSON
+		return "--set=examples." + key + "=" + string(value)
 	}
 	for _, args := range [][]string{
 		{"migrate"},
-		{"apply", "packs/examples",
-			"--set", "examples.git_commits.repository=" + string(value),
-			"--set", "examples.http_probe.url=" + site},
+		{"apply", "packs/examples", set("git_commits.repository", folder), set("http_probe.url", site), set("log_lines.path", log)},
 	} {
 		fmt.Printf("$ starter %s\n", strings.Join(args, " "))
 		cmd := exec.CommandContext(ctx, "bin/starter", args...)
@@ -99,6 +99,9 @@ func startWorker(ctx context.Context) (stop func(), died <-chan error, err error
 	fmt.Println("$ worker")
 	cmd := exec.Command("bin/worker")
 	cmd.Env = append(os.Environ(), "ATTUNE__OPS__ADDRESS=127.0.0.1:0", "ATTUNE__LOG__LEVEL=warn")
+	if folder, err := os.Getwd(); err == nil && strings.HasPrefix(folder, "/tmp/") {
+		cmd.Env = append(cmd.Env, "ATTUNE__RUNTIME__SANDBOX=none") // where the examples could not see this checkout
+	}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

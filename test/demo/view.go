@@ -176,7 +176,8 @@ func (v *view) summary() {
 	}
 }
 
-// rewind sets the sensors' cursors back, so that a demo after another has something to show.
+// rewind sets the sensors' cursors back and forgets their events' keys, so that a demo after another has something to
+// show.
 func rewind(ctx context.Context, db *store.Store) error {
 	sensors, err := db.Sensors(ctx)
 	if err != nil {
@@ -185,6 +186,9 @@ func rewind(ctx context.Context, db *store.Store) error {
 	for _, s := range sensors {
 		if s.PackRef != examples {
 			continue
+		}
+		if _, err := db.ClearKeys(ctx, s.Ref, nil); err != nil {
+			return err
 		}
 		if err := db.SetCursor(ctx, s.Ref, nil); err != nil && !errors.Is(err, sensor.ErrBatchInHand) {
 			return err

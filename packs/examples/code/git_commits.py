@@ -1,6 +1,7 @@
 """Yields an event for each new commit of a git repository, oldest first. The cursor is the hash of the last one."""
 
 import subprocess
+from datetime import datetime
 
 FIELDS = {"hash": "%H", "author": "%an", "email": "%ae", "committed_at": "%cI", "subject": "%s"}
 FORMAT = "--format=" + "".join("%x00" + field for field in FIELDS.values())
@@ -11,7 +12,9 @@ def poll(ctx):
     head = git(repository, "rev-parse", "--verify", ctx.config.get("branch", "HEAD") + "^{commit}").strip()
     if head != ctx.cursor:
         log = git(repository, "log", "--reverse", "--topo-order", "--numstat", "--no-renames", FORMAT, *unseen(ctx, head))
-        yield from commits(log)
+        for commit in commits(log):
+            # The hash as key: after a rewrite of history, commits that were seen before do not become events again.
+            yield ctx.event(commit, key=commit["hash"], occurred_at=moment(commit["committed_at"]))
         ctx.cursor = head
 
 
@@ -40,6 +43,10 @@ def commits(log):
             "deletions": sum(int(n) for _, n, _ in changes if n != "-"),
             "paths": [path for _, _, path in changes[:100]],
         }
+
+
+def moment(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # which Python 3.9 does not know
 
 
 def git(repository, *args):

@@ -7,11 +7,11 @@ export async function* poll(ctx) {
   ctx.cursor = probe.state;
 }
 
-async function request({ url, expected_status = 200, timeout_ms = 5000 }) {
+async function request({ url, headers, expected_status = 200, timeout_ms = 5000 }) {
   const started = performance.now();
   const latency = () => Math.round(performance.now() - started);
   try {
-    const { status, body } = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(timeout_ms) });
+    const { status, body } = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.timeout(timeout_ms) });
     const state = status === expected_status ? "up" : "down";
     await body?.cancel();
     return { state, status, latency_ms: latency() };
