@@ -8,6 +8,7 @@ install_packages() {
 	command -v python3 >/dev/null || missing+=(python3)
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 	command -v node >/dev/null || missing+=(nodejs)
+	command -v bwrap >/dev/null || missing+=(bubblewrap)
 	command -v npm >/dev/null || missing+=(npm)
 	if ((${#missing[@]} == 0)); then
 		return

@@ -40,9 +40,9 @@ type Config struct {
 
 // Jail starts programs.
 type Jail struct {
-	mode    Mode // of programs that have no wish
-	wanted  Mode // by the configuration
-	reason  error
+	mode    Mode  // of programs that have no wish
+	wanted  Mode  // by the configuration
+	reason  error // why the mode is ModeNone
 	hidden  []string
 	self    worker
 	host    *procfs
@@ -72,7 +72,7 @@ func New(cfg Config) (*Jail, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Jail{wanted: cmp.Or(cfg.Mode, ModeAuto), hidden: slices.Clone(cfg.Hidden), self: self, host: host, starter: newStarter(), sampler: newSampler(host)}
+	j := &Jail{wanted: cmp.Or(cfg.Mode, ModeAuto), hidden: slices.Concat(cfg.Hidden, []string{sandboxRun}), self: self, host: host, starter: newStarter(), sampler: newSampler(host)}
 	logger := cmp.Or(cfg.Logger, zap.NewNop())
 	if killed := killOrphans(host, self, time.Now().Add(killGrace)); killed > 0 {
 		logger.Warn("ended processes that a killed worker left", zap.Int("processes", killed))
@@ -127,6 +127,9 @@ func (j *Jail) choose(command string, logger *zap.Logger) error {
 
 // Mode returns what contains programs that have no wish: ModeBwrap or ModeNone.
 func (j *Jail) Mode() Mode { return j.mode }
+
+// Reason returns why the mode is ModeNone; nil when it is not.
+func (j *Jail) Reason() error { return j.reason }
 
 // Close ends what the Jail needed. Kill is to be called before, for all programs; the kernel kills those that still run.
 func (j *Jail) Close() error {

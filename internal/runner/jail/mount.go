@@ -36,7 +36,7 @@ func (j *Jail) mounts(cmd Command) ([]string, error) {
 		[]string{"--proc", "/proc", "--remount-ro", "/proc"}, size, []string{"--tmpfs", sandboxTemp})
 	all := []mount{{path: "/dev", cover: true}, {path: "/proc", cover: true}, {path: sandboxTemp, cover: true}}
 
-	hidden, err := hide(append(j.hidden, sandboxRun))
+	hidden, err := hide(j.hidden)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +44,14 @@ func (j *Jail) mounts(cmd Command) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	all = needed(slices.Concat(all, hidden, shown))
+	for _, path := range []string{cmd.Path, cmd.Dir} {
+		if path != sandboxTemp && isHidden(path, all) {
+			return nil, fmt.Errorf("%s is hidden from the program that needs it", path)
+		}
+	}
 	var seals []string
-	for _, m := range needed(slices.Concat(all, hidden, shown)) {
+	for _, m := range all {
 		args = append(args, m.args...)
 		if m.seal {
 			seals = append(seals, "--remount-ro", m.path)
@@ -68,17 +74,22 @@ func needed(all []mount) []mount {
 	})
 	var kept []mount
 	for _, m := range all {
-		above := mount{}
-		for _, k := range kept {
-			if within(m.path, k.path) && len(k.path) >= len(above.path) {
-				above = k
-			}
-		}
-		if m.cover != above.cover || m.sure {
+		if m.cover != isHidden(m.path, kept) || m.sure {
 			kept = append(kept, m)
 		}
 	}
 	return kept
+}
+
+// isHidden says whether the operations, in their order, hide what is at the path.
+func isHidden(path string, all []mount) bool {
+	above := mount{}
+	for _, m := range all {
+		if within(path, m.path) && len(m.path) >= len(above.path) {
+			above = m
+		}
+	}
+	return above.cover
 }
 
 // hide covers files and folders. Those that the worker itself may not look at, its programs may not either.

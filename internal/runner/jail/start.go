@@ -3,6 +3,7 @@ package jail
 import (
 	"context"
 	"fmt"
+	"os"
 )
 
 // Refusal says that a program was not started, since what its sensor wishes cannot be had on this worker.
@@ -17,6 +18,10 @@ func (r *Refusal) Error() string { return r.Reason }
 func (j *Jail) Start(ctx context.Context, cmd Command) (*Process, error) {
 	if err := cmd.validate(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", cmd.Path, err)
+	}
+	if info, err := os.Stat(cmd.Dir); err != nil || !info.IsDir() {
+		// Not wrapped: it would be taken for an error of the program's file.
+		return nil, fmt.Errorf("starting %s in %s: there is no such folder (%v)", cmd.Path, cmd.Dir, err)
 	}
 	mode, err := j.grant(cmd)
 	if err != nil {

@@ -95,7 +95,15 @@ func TestASandboxThatCannotBeMade(t *testing.T) {
 	require.ErrorContains(t, err, "preparing the sandbox of /bin/sh: bwrap: ")
 	require.Empty(t, survivors(t, p.token))
 
-	cmd.Writable, cmd.Visible = nil, []string{filepath.Join(b.dir, "nowhere")}
+	cmd.Writable, cmd.Visible = nil, nil
+	_, err = b.Start(t.Context(), cmd)
+	require.EqualError(t, err, b.dir+" is hidden from the program that needs it")
+
+	cmd.Dir = filepath.Join(b.dir, "nowhere")
+	_, err = b.Start(t.Context(), cmd)
+	require.ErrorContains(t, err, "there is no such folder")
+
+	cmd.Dir, cmd.Visible = "/", []string{filepath.Join(b.dir, "nowhere")}
 	_, err = b.Start(t.Context(), cmd)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorContains(t, err, "nowhere")
@@ -193,6 +201,7 @@ func TestWorkersWithoutBwrap(t *testing.T) {
 		core, logs := observer.New(zap.WarnLevel)
 		b := setup(t, jail.ModeAuto, func(c *jail.Config) { c.Bwrap, c.Logger = command, zap.New(core) })
 		require.Equal(t, jail.ModeNone, b.Mode())
+		require.ErrorContains(t, b.Reason(), reason)
 		require.Equal(t, 1, logs.Len())
 		require.Contains(t, logs.All()[0].ContextMap()["error"], reason)
 	}

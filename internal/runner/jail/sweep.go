@@ -57,7 +57,7 @@ func killMarked(pid int, want mark) {
 	}
 }
 
-// killOrphans kills what workers left that were killed themselves. It is theirs no more, and somebody else reaps it.
+// killOrphans kills what workers left that were killed themselves. If it has become this process's, it is reaped, too.
 func killOrphans(host *procfs, self worker, deadline time.Time) (killed int) {
 	for {
 		found := 0
@@ -66,6 +66,9 @@ func killOrphans(host *procfs, self worker, deadline time.Time) (killed int) {
 				continue
 			}
 			for _, pid := range pids {
+				if reapOrphan(pid, nil) {
+					continue
+				}
 				if s, err := host.stat(pid); err == nil && s.state != 'Z' {
 					found++
 					killMarked(pid, m)
