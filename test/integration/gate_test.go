@@ -11,10 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
-
 	"github.com/attune-automation/sensors/test/stack"
+	"github.com/stretchr/testify/require"
 )
 
 // gated yields numbers from its cursor on, config.batch of them a poll, and waits while its gate is closed.
@@ -119,15 +117,25 @@ func (g gate) await(s *stack.Stack, polls int) {
 	})
 }
 
-// deserted requires that no process of a poll is left.
-func (g gate) deserted(s *stack.Stack) {
+// deserted requires that none of these processes of polls is left.
+func (g gate) deserted(s *stack.Stack, pids []int) {
 	g.t.Helper()
 	s.Eventually(func(context.Context) error {
-		for _, pid := range g.pids() {
-			if err := unix.Kill(pid, 0); err == nil {
+		for _, pid := range pids {
+			if alive(pid) {
 				return fmt.Errorf("process %d of a poll still runs", pid)
 			}
 		}
 		return nil
 	})
+}
+
+// alive says whether a process runs. What a killed worker leaves becomes a zombie of this process, which has workers too.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(state, "Z")
 }

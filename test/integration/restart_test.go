@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/attune-automation/sensors/internal/fleet"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
 	"github.com/attune-automation/sensors/test/stack"
@@ -61,9 +62,13 @@ func TestThreeFailuresInARowFailTheSensorForGood(t *testing.T) {
 	require.Contains(t, status.LastError, "in a bad mood")
 	require.Contains(t, status.LastError, "my mood is in", "the log is attached")
 
-	runs, err := s.Fleet.History(t.Context(), "t.moody", 10)
-	require.NoError(t, err)
-	require.Len(t, runs, 3)
+	var runs []fleet.Run
+	s.Eventually(func(ctx context.Context) error { // the engine's lists lag behind a little
+		if runs, err = s.Fleet.History(ctx, "t.moody", 10); err != nil {
+			return err
+		}
+		return expect(len(runs) == 3 && runs[0].Status == "Failed", "runs are %+v", runs)
+	})
 	for i, run := range runs {
 		require.Equal(t, "Failed", run.Status)
 		require.Equal(t, 3-i, run.Attempt)

@@ -23,7 +23,7 @@ func TestAKilledWorkerCostsTheSensorNoAttempt(t *testing.T) {
 	killed := s.StartProcess(nil)
 	g.await(s, 1)
 	killed.Kill()
-	g.deserted(s)
+	g.deserted(s, g.pids())
 	g.open()
 
 	s.StartWorker()
@@ -49,6 +49,7 @@ func TestAStoppingWorkerHandsAPollBack(t *testing.T) {
 	g.apply(s)
 	first := s.StartProcess(nil)
 	g.await(s, 1)
+	pids := g.pids()
 	s.StartWorker()
 	code, took := first.Terminate()
 	require.Zero(t, code)
@@ -60,7 +61,7 @@ func TestAStoppingWorkerHandsAPollBack(t *testing.T) {
 	status := await(t, s, "t.gated", func(status workflows.Status) bool { return status.Events >= 3 })
 	require.Zero(t, status.FailureCount)
 	stopped(t, s, "t.gated")
-	g.deserted(s)
+	g.deserted(s, pids)
 	unbroken(t, s, messages, "t.gated", 3)
 }
 

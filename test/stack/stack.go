@@ -47,7 +47,8 @@ type Stack struct {
 }
 
 // New sets a system up, with the core pack applied and no worker. Settings are environment variables without their
-// prefix, such as SENSOR__POLL_INTERVAL; the defaults are those of a sensor that is in a hurry.
+// prefix, such as SENSOR__POLL_INTERVAL; the defaults are those of a sensor that is in a hurry and leaves marks in
+// folders of the test, which a sandbox would not let it.
 func New(t testing.TB, settings map[string]string) *Stack {
 	t.Helper()
 	exchange := testenv.Name(t, "attune")
@@ -62,6 +63,7 @@ func New(t testing.TB, settings map[string]string) *Stack {
 		"SENSOR__POLL_INTERVAL":             "1s",
 		"SENSOR__RESTART_BACKOFF":           "100ms",
 		"SENSOR__MANAGER_INTERVAL":          "1s",
+		"RUNTIME__SANDBOX":                  "none",
 		"WORKER__CACHE_DIR":                 t.TempDir(),
 		"OPS__ADDRESS":                      "",
 		"LOG__LEVEL":                        "warn",
