@@ -26,7 +26,8 @@ type Command struct {
 	Limits   Limits
 }
 
-// Limits bound what a program and all that it starts take together, but for OpenFiles. Zero values are no limit.
+// Limits bound what a program and all that it starts take together, but for OpenFiles. Zero values are no limit. In bwrap,
+// its temporary folder and /dev/shm each hold as much as Memory besides, at least 64 MiB.
 type Limits struct {
 	CPU       time.Duration
 	Memory    int64 // bytes in memory; shared ones count once
