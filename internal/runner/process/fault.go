@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -33,10 +34,12 @@ func (t *talk) verdict(end ending, timeout time.Duration) error {
 		return fault(sensor.FaultTimeout, "took longer than %gs (sensor's `timeout`)", timeout.Seconds())
 	case !end.last.Gone:
 		return errors.New("the process was not gone a second after its end, and nothing says how it ended: is the machine too busy?")
+	case !end.last.Started && end.why == exited && !c.hello && !c.heard:
+		return fmt.Errorf("the sandbox did not start the program: %s", strings.Join(t.journal.tail(), " "))
 	case end.last.Signal == syscall.SIGXCPU:
 		return fault(sensor.FaultLimit, "took more than %v of processor time (`limits.cpu`)", t.launch.limits.CPU)
 	case end.last.Signal != 0 || end.last.Code != 0:
-		return fault(sensor.FaultExit, "%s", describe(end.last))
+		return fault(sensor.FaultExit, "the process %s", describe(end.last))
 	case c.broken != "":
 		return fault(sensor.FaultOutput, "its last message on fd 3 is incomplete: %s", c.broken)
 	case c.sdk:
@@ -45,12 +48,13 @@ func (t *talk) verdict(end ending, timeout time.Duration) error {
 	return nil
 }
 
+// describe says how a process ended that did not end well.
 func describe(end jail.Ending) string {
 	switch {
 	case end.Signal == syscall.SIGKILL:
-		return "the process was killed by signal 9, perhaps for lack of memory"
+		return "was killed by signal 9, perhaps for lack of memory"
 	case end.Signal != 0:
-		return fmt.Sprintf("the process was killed by signal %d (%v)", end.Signal, end.Signal)
+		return fmt.Sprintf("was killed by signal %d (%v)", end.Signal, end.Signal)
 	}
-	return fmt.Sprintf("the process ended with exit status %d", end.Code)
+	return fmt.Sprintf("ended with exit status %d", end.Code)
 }

@@ -3,6 +3,7 @@ package process_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,8 @@ import (
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
+	b := setup(t)
+	for i, test := range []struct {
 		name, file, code string
 		kind             sensor.FaultKind
 		message          string // part of it
@@ -107,8 +109,8 @@ export async function poll(ctx) {
 	} {
 		t.Run(test.file+" "+test.name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
 			req := b.code(t, test.file, strings.TrimPrefix(test.code, "\n"))
+			req.Sensor.Ref = fmt.Sprintf("test.sensor_%d", i)
 			req.Sensor.TriggerRefs = []string{"test.trigger", "test.second"}
 			fault := b.fault(t, req)
 			require.Equal(t, test.kind, fault.Kind, fault.Error())
@@ -234,4 +236,22 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 	require.ErrorContains(t, err, "worker.cache_dir")
 	_, err = process.New(process.Config{Archives: &archives{}, CacheDir: t.TempDir(), WarmProcesses: -1})
 	require.ErrorContains(t, err, "WarmProcesses is -1: it must not be negative (runtime.warm_processes)")
+}
+
+func TestAPackThatTakesLongIsNoFault(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.archives.gate = make(chan struct{})
+	req := b.code(t, "s.sh", "#!/bin/sh\n")
+	req.Sensor.PackRef, req.Timeout = "test", 200*time.Millisecond
+	_, err := b.run(t.Context(), req)
+	var notReady *sensor.NotReady
+	require.ErrorAs(t, err, &notReady)
+	require.Equal(t, "unpacking pack test", notReady.Reason)
+	require.Positive(t, notReady.RetryAfter)
+
+	close(b.archives.gate)
+	req.Timeout = time.Minute
+	b.poll(t, req)
+	require.Equal(t, 1, b.archives.reads, "the first poll's went on")
 }

@@ -9,11 +9,16 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/packs"
 	"github.com/attune-automation/sensors/internal/secret"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 const (
+	// maxPrepare is how long it may take to fetch and unpack a pack.
+	maxPrepare = 5 * time.Minute
+	// prepareAgain is when to look whether that is done.
+	prepareAgain = 2 * time.Second
 	// storeGrace is how long after its end a poll may take to store what it brought.
 	storeGrace = 1500 * time.Millisecond
 	// cancelGrace is the same when the poll was cancelled.
@@ -34,20 +39,15 @@ type poll struct {
 	outcome sensor.Poll
 }
 
-// newPoll puts everything in place that the code needs. Packs are unpacked, but nothing is installed meanwhile.
+// newPoll puts everything in place that the code needs.
 func (r *Runner) newPoll(ctx context.Context, req runner.Request, began time.Time) (*poll, error) {
 	p := &poll{Runner: r, req: req, logger: r.logger.With(zap.String("sensor_ref", req.Sensor.Ref))}
+	patience := maxPrepare
 	if !req.Sensor.Streams() {
 		p.deadline = began.Add(req.Timeout)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, p.deadline)
-		defer cancel()
+		patience = req.Timeout / 2 // the rest belongs to the code
 	}
-	prepared, err := r.packs.Prepare(ctx, req.Sensor)
-	if p.late(req.Timeout) {
-		// The time belongs to the code: it did nothing wrong.
-		return nil, &sensor.NotReady{Reason: "unpacking the pack took most of the poll's time", RetryAfter: minNext}
-	}
+	prepared, err := r.prepare(ctx, req.Sensor, patience)
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +75,36 @@ func (r *Runner) newPoll(ctx context.Context, req runner.Request, began time.Tim
 	return p, nil
 }
 
-// late says whether less than half of the poll's time is left.
-func (p *poll) late(timeout time.Duration) bool {
-	return !p.deadline.IsZero() && time.Until(p.deadline) < timeout/2
+// prepare puts the sensor's pack in place. Where that takes longer than the poll has time, it goes on beside, for the
+// next poll to find it done.
+func (r *Runner) prepare(ctx context.Context, s sensor.Sensor, patience time.Duration) (packs.Prepared, error) {
+	var prepared packs.Prepared
+	var err error
+	done := make(chan struct{})
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxPrepare)
+	r.preparing.Go(func() {
+		defer close(done)
+		prepared, err = r.packs.Prepare(detached, s)
+	})
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-done:
+		cancel()
+		return prepared, err
+	case <-timer.C:
+		r.preparing.Go(func() {
+			defer cancel()
+			select {
+			case <-done:
+			case <-r.closed:
+			}
+		})
+		return packs.Prepared{}, &sensor.NotReady{Reason: fmt.Sprintf("unpacking pack %s", s.PackRef), RetryAfter: prepareAgain}
+	case <-ctx.Done():
+		cancel()
+		return packs.Prepared{}, ctx.Err()
+	}
 }
 
 // run runs the code in a process that is there, or in a new one.

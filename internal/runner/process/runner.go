@@ -62,8 +62,11 @@ type Runner struct {
 	logLines int
 	logger   *zap.Logger
 	pool     *pool
-	closing  sync.Once
-	closeErr error
+
+	preparing sync.WaitGroup // packs that are being put in place
+	closed    chan struct{}
+	closing   sync.Once
+	closeErr  error
 }
 
 // New prepares the cache folder and tries the sandbox. Close the Runner when nothing is polled any more.
@@ -79,6 +82,7 @@ func New(cfg Config) (*Runner, error) {
 		maxPolls: cfg.WarmPolls,
 		logLines: cfg.LogLines,
 		logger:   cfg.Logger,
+		closed:   make(chan struct{}),
 		pool:     newPool(cfg.WarmProcesses, cfg.WarmIdle, cfg.Logger),
 	}
 	var err error
@@ -94,7 +98,7 @@ func New(cfg Config) (*Runner, error) {
 	}
 	r.packs, err = packs.New(packs.Config{
 		Archives: cfg.Archives, CacheDir: cfg.CacheDir, Python: cfg.Python, Node: cfg.Node, Path: cfg.Path,
-		InstallEnv: cfg.InstallEnv, InstallTimeout: cfg.InstallTimeout, Logger: cfg.Logger,
+		InstallEnv: cfg.InstallEnv, InstallTimeout: cfg.InstallTimeout, Launcher: launcher{r.jail}, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, r.jail.Close())
@@ -129,6 +133,8 @@ func (c *Config) complete() (err error) {
 // Close ends the processes that stayed up, and installs. Polls must have ended before.
 func (r *Runner) Close() error {
 	r.closing.Do(func() {
+		close(r.closed)
+		r.preparing.Wait()
 		r.pool.close()
 		r.packs.Close()
 		r.closeErr = r.jail.Close()

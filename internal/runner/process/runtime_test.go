@@ -14,7 +14,8 @@ import (
 
 func TestEveryFormOfASensor(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
+	b := setup(t)
+	for i, test := range []struct {
 		name, file, code string
 		want, cursor     string
 	}{
@@ -126,8 +127,8 @@ echo '{"type":"cursor","cursor":null}'
 	} {
 		t.Run(test.file+" "+test.name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
 			req := b.code(t, test.file, strings.TrimPrefix(test.code, "\n"))
+			req.Sensor.Ref = fmt.Sprintf("test.sensor_%d", i)
 			req.Sensor.Config = json.RawMessage(`{"n": 7}`)
 			req.Cursor = json.RawMessage(`[1]`)
 			poll := b.poll(t, req)

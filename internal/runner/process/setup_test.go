@@ -34,9 +34,17 @@ type archives struct {
 	mu    sync.Mutex
 	byKey map[string][]byte
 	reads int
+	gate  chan struct{} // nil: open
 }
 
-func (a *archives) PackArchive(_ context.Context, digest string) ([]byte, error) {
+func (a *archives) PackArchive(ctx context.Context, digest string) ([]byte, error) {
+	if a.gate != nil {
+		select {
+		case <-a.gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.reads++

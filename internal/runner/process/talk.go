@@ -102,11 +102,15 @@ func (t *talk) begin(request []byte, last bool) {
 	}
 	if t.launch.sdk {
 		t.stdout.open(lines(fromStdout))
+		t.data.open(t.collector.data)
 	} else {
 		t.stdout.open(t.collector.stdout)
 		t.stderr.open(lines(fromStderr))
+		t.data.open(func(line []byte, dropped int, whole bool) error {
+			t.stdout.catchUp() // a checkpoint is to be refused before its cursor leaves printed events behind
+			return t.collector.data(line, dropped, whole)
+		})
 	}
-	t.data.open(t.collector.data)
 	for _, tap := range t.taps() {
 		t.pumps.Go(tap.pump)
 	}
