@@ -11,8 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/attune-automation/sensors/test/stack"
 	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/test/stack"
 )
 
 // gated yields numbers from its cursor on, config.batch of them a poll, and waits while its gate is closed.

@@ -182,7 +182,7 @@ func TestAStopEndsAPollThatHangs(t *testing.T) {
 	}
 	stopped(t, s, "t.gated")
 	require.Less(t, time.Since(begin), 20*time.Second)
-	g.deserted(s)
+	g.deserted(s, g.pids())
 	require.Empty(t, numbers(t, s, "t.gated"))
 	_, err := s.Fleet.Pause(t.Context(), "t.gated")
 	require.ErrorContains(t, err, "not running")
