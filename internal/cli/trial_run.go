@@ -97,5 +97,5 @@ func (s *session) sayPart(t *target, r *trialReport) {
 		return
 	}
 	part := r.Parts[len(r.Parts)-1]
-	s.say("after %.1fs  %s, cursor %s", part.After, count(part.Events, "event", "events"), shorten(string(orNull(part.Cursor))))
+	s.say("after %.1fs  %s, cursor %s", part.After, count(part.Events, "event", "events"), shorten(compactJSON(part.Cursor)))
 }

@@ -61,8 +61,8 @@ func (r *trialReport) lines(flags trial) []line {
 		{"sensor", r.Sensor + " of " + cmp.Or(map[bool]string{true: "the database"}[r.Source == sourceDatabase], r.Source)},
 		{"brought", brought},
 		{"skipped", r.Skip},
-		{"cursor before", string(orNull(r.Cursor))},
-		{"cursor after", string(orNull(r.CursorAfter))},
+		{"cursor before", compactJSON(r.Cursor)},
+		{"cursor after", compactJSON(r.CursorAfter)},
 		{"next poll", r.next()},
 		{"took", r.took()},
 		{"sandbox", r.Sandbox},
@@ -139,14 +139,20 @@ func (e trialEvent) write(w *strings.Builder, number int, match bool) error {
 }
 
 func (e trialEvent) payload() string {
-	var text bytes.Buffer
-	if json.Compact(&text, e.Payload) != nil {
-		return printable(string(e.Payload))
-	}
-	if runes := []rune(text.String()); len(runes) > shownPayload {
+	text := compactJSON(e.Payload)
+	if runes := []rune(text); len(runes) > shownPayload {
 		return printable(string(runes[:shownPayload])) + "… (-o json shows all of it)"
 	}
-	return printable(text.String())
+	return printable(text)
+}
+
+// compactJSON writes JSON on one line; null for nothing.
+func compactJSON(raw json.RawMessage) string {
+	var text bytes.Buffer
+	if json.Compact(&text, orNull(raw)) != nil {
+		return string(raw)
+	}
+	return text.String()
 }
 
 func (e trialEvent) writeRules(w *strings.Builder) error {
