@@ -14,6 +14,7 @@ import (
 	"github.com/attune-automation/sensors/internal/runner/sdk"
 	"github.com/attune-automation/sensors/internal/secret"
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/sensorlog"
 )
 
 // The bounds of `next`.
@@ -88,7 +89,7 @@ func (c *collector) data(line []byte, dropped int, whole bool) error {
 func (c *collector) stdout(line []byte, dropped int, _ bool) error {
 	object := isObject(line) && (dropped > 0 || isJSON(line))
 	if !object {
-		c.journal.line(fromStdout, line, dropped)
+		c.journal.line(sensorlog.SourceStdout, line, dropped)
 		return nil
 	}
 	c.mu.Lock()
@@ -126,7 +127,7 @@ func (c *collector) take(m message) error {
 		c.journal.text(level(m.Level), m.Message)
 	case "skip":
 		c.poll.Skip = c.journal.mask([]byte(m.Reason), maxFaultText, 0)
-		c.journal.text("info", "skipped: "+m.Reason)
+		c.journal.text(sensorlog.SourceInfo, "skipped: "+m.Reason)
 	case "next":
 		return c.next(m.AfterSeconds)
 	case "more":
@@ -343,10 +344,11 @@ func (c *collector) end() error {
 
 func (c *collector) shown(word string) string { return c.journal.mask([]byte(word), 200, 0) }
 
+// level returns the name of a line's level as logs have it.
 func level(name string) string {
 	switch name {
-	case "debug", "warning", "error":
+	case sensorlog.SourceDebug, sensorlog.SourceWarning, sensorlog.SourceError:
 		return name
 	}
-	return "info"
+	return sensorlog.SourceInfo
 }

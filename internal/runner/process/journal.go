@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/attune-automation/sensors/internal/secret"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/sensorlog"
 	"github.com/attune-automation/sensors/internal/size"
 )
 
@@ -22,13 +24,6 @@ const (
 	maxFaultText = 16 << 10
 	// streamWindow is how long a stream has for the output that a poll may have in all.
 	streamWindow = time.Minute
-)
-
-// The sources of log lines; a line that the code logs has its level instead.
-const (
-	fromStdout = "stdout"
-	fromStderr = "stderr"
-	fromWorker = "warning" // what the runner itself has to say
 )
 
 // journal keeps what the code of a sensor says for people during one poll, with all secrets masked: all of it in the
@@ -84,7 +79,14 @@ func (j *journal) text(source, text string) {
 }
 
 func (j *journal) warn(format string, args ...any) {
-	j.line(fromWorker, fmt.Appendf(nil, format, args...), 0)
+	j.line(sensorlog.SourceWarning, fmt.Appendf(nil, format, args...), 0)
+}
+
+// fault notes why the poll failed, where the code's own words are.
+func (j *journal) fault(f *sensor.Fault) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.log.WriteLine(j.now(), sensorlog.SourceError, strings.TrimRight(fmt.Sprintf("the poll failed: %s: %s\n%s", f.Kind, f.Message, f.Traceback), "\n"))
 }
 
 // leftBehind notes processes that the poll started and did not end.
@@ -121,7 +123,7 @@ func (j *journal) close() {
 
 func (j *journal) closeWindow(now time.Time) {
 	if j.dropped > 0 {
-		j.log.WriteLine(now, fromWorker, fmt.Sprintf("%s of output was dropped: more than %s (sensor's `limits.output`)",
+		j.log.WriteLine(now, sensorlog.SourceWarning, fmt.Sprintf("%s of output was dropped: more than %s (sensor's `limits.output`)",
 			size.Approximate(j.dropped), size.Format(j.limit)))
 	}
 	j.began, j.written, j.dropped = now, 0, 0

@@ -37,9 +37,9 @@ type identity struct {
 	secrets     [sha256.Size]byte // a process keeps what it was given, and only the last values are masked
 }
 
-// launch finds out how to start the sensor's code.
-func (r *Runner) launch(s sensor.Sensor, p packs.Prepared, secrets map[string]string) (launch, error) {
-	l := launch{prepared: p, sdk: s.Runtime != sensor.RuntimeExec, limits: r.limitsOf(s)}
+// newLaunch finds out how to start the sensor's code.
+func (r *Runner) newLaunch(s sensor.Sensor, p packs.Prepared, secrets map[string]string, limits sensor.Limits) (launch, error) {
+	l := launch{prepared: p, sdk: s.Runtime != sensor.RuntimeExec, limits: limits}
 	path, args := p.Program, []string{p.Program}
 	visible := p.Visible
 	if l.sdk {

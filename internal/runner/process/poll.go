@@ -32,6 +32,7 @@ type poll struct {
 	deadline time.Time // of the code; zero: it is a stream
 	request  []byte
 	secrets  secret.Values
+	limits   sensor.Limits
 	launch   launch
 	journal  *journal
 	logger   *zap.Logger
@@ -39,45 +40,52 @@ type poll struct {
 	outcome sensor.Poll
 }
 
-// newPoll puts everything in place that the code needs.
-func (r *Runner) newPoll(ctx context.Context, req runner.Request, began time.Time) (*poll, error) {
-	p := &poll{Runner: r, req: req, logger: r.logger.With(zap.String("sensor_ref", req.Sensor.Ref))}
-	patience := maxPrepare
+// newPoll begins a poll, and its log.
+func (r *Runner) newPoll(req runner.Request, began time.Time) *poll {
+	logger := r.logger.With(zap.String("sensor_ref", req.Sensor.Ref))
+	p := &poll{Runner: r, req: req, logger: logger, limits: r.limitsOf(req.Sensor)}
 	if !req.Sensor.Streams() {
 		p.deadline = began.Add(req.Timeout)
-		patience = req.Timeout / 2 // the rest belongs to the code
-	}
-	prepared, err := r.prepare(ctx, req.Sensor, patience)
-	if err != nil {
-		return nil, err
-	}
-	config, secrets, err := r.secrets.Resolve(req.Sensor.Config)
-	if err != nil {
-		if problems, ok := errors.AsType[secret.Problems](err); ok {
-			return nil, fault(sensor.FaultConfig, "%s", problems.Error())
-		}
-		return nil, err
-	}
-	p.secrets = secrets
-	if p.request, err = newRequest(req, config, secrets.Plain(), prepared.Dir, time.Now(), p.deadline); err != nil {
-		return nil, err
-	}
-	if p.launch, err = r.launch(req.Sensor, prepared, p.secrets.Plain()); err != nil {
-		return nil, err
 	}
 	p.journal = &journal{
-		secrets: p.secrets, log: discard{}, logger: p.logger, limit: p.launch.limits.Output, stream: req.Sensor.Streams(),
+		log: discard{}, logger: logger, limit: p.limits.Output, stream: req.Sensor.Streams(),
 		now: time.Now, lines: make([]string, 0, r.logLines),
 	}
 	if r.logs != nil {
 		p.journal.log = r.logs.Writer(req.Sensor.Ref)
 	}
-	return p, nil
+	return p
 }
 
-// prepare puts the sensor's pack in place. Where that takes longer than the poll has time, it goes on beside, for the
-// next poll to find it done.
-func (r *Runner) prepare(ctx context.Context, s sensor.Sensor, patience time.Duration) (packs.Prepared, error) {
+// prepare puts everything in place that the code needs.
+func (p *poll) prepare(ctx context.Context) error {
+	patience := maxPrepare
+	if !p.deadline.IsZero() {
+		patience = p.req.Timeout / 2 // the rest belongs to the code
+	}
+	prepared, err := p.preparePack(ctx, p.req.Sensor, patience)
+	if err != nil {
+		return err
+	}
+	config, secrets, err := p.Runner.secrets.Resolve(p.req.Sensor.Config)
+	if err != nil {
+		if problems, ok := errors.AsType[secret.Problems](err); ok {
+			return fault(sensor.FaultConfig, "%s", problems.Error())
+		}
+		return err
+	}
+	p.secrets, p.journal.secrets = secrets, secrets
+	plain := secrets.Plain()
+	if p.request, err = newRequest(p.req, config, plain, prepared.Dir, time.Now(), p.deadline); err != nil {
+		return err
+	}
+	p.launch, err = p.newLaunch(p.req.Sensor, prepared, plain, p.limits)
+	return err
+}
+
+// preparePack puts the sensor's pack in place. Where that takes longer than the poll has time, it goes on beside, for
+// the next poll to find it done.
+func (r *Runner) preparePack(ctx context.Context, s sensor.Sensor, patience time.Duration) (packs.Prepared, error) {
 	var prepared packs.Prepared
 	var err error
 	done := make(chan struct{})
@@ -109,7 +117,6 @@ func (r *Runner) prepare(ctx context.Context, s sensor.Sensor, patience time.Dur
 
 // run runs the code in a process that is there, or in a new one.
 func (p *poll) run(ctx context.Context) error {
-	defer p.journal.close()
 	if !p.launch.warm {
 		_, err := p.runCold(ctx)
 		return err
@@ -138,7 +145,7 @@ func (p *poll) runCold(ctx context.Context) (*session, error) {
 	if !p.deadline.IsZero() {
 		starting, cancel = context.WithDeadline(ctx, p.deadline)
 	}
-	s, err := start(starting, p.jail, p.Runner.packs, p.launch)
+	s, err := start(starting, p.jail, p.packs, p.launch)
 	cancel()
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("the machine is too busy: %w before the sensor's timeout of %s was over", err, p.req.Timeout)
@@ -197,10 +204,12 @@ func (p *poll) talk(ctx context.Context, s *session) (*session, error) {
 // storing returns the context for storing parts, which goes on for a moment after the poll's end: what a checkpoint
 // completed is kept also then.
 func (p *poll) storing(ctx context.Context) (context.Context, context.CancelFunc) {
-	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	if !p.deadline.IsZero() {
-		cancel()
-		detached, cancel = context.WithDeadline(context.WithoutCancel(ctx), p.deadline.Add(storeGrace))
+	detached := context.WithoutCancel(ctx)
+	var cancel context.CancelFunc
+	if p.deadline.IsZero() {
+		detached, cancel = context.WithCancel(detached)
+	} else {
+		detached, cancel = context.WithDeadline(detached, p.deadline.Add(storeGrace))
 	}
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(cancelGrace, cancel) })
 	return detached, func() {
@@ -215,15 +224,6 @@ func (p *poll) note(s *session, end ending) {
 	p.outcome.Usage.CPU += end.usage.CPU - s.cpu
 	p.outcome.Usage.Memory = max(p.outcome.Usage.Memory, end.usage.Peak)
 	s.cpu = end.usage.CPU
-}
-
-// result returns how the poll ended. p is nil when it did not begin.
-func (p *poll) result(began time.Time) sensor.Poll {
-	if p == nil {
-		return sensor.Poll{}
-	}
-	p.outcome.Usage.Wall = time.Since(began)
-	return p.outcome
 }
 
 // takeError is what PollRequest.Take returned.

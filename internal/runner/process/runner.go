@@ -164,11 +164,18 @@ func (r *Runner) Poll(ctx context.Context, req runner.Request) (sensor.Poll, err
 		return sensor.Poll{}, fmt.Errorf("polling sensor %q: no timeout", req.Sensor.Ref)
 	}
 	began := time.Now()
-	p, err := r.newPoll(ctx, req, began)
+	p := r.newPoll(req, began)
+	defer p.journal.close()
+	err := p.prepare(ctx)
 	if err == nil {
 		err = p.run(ctx)
 	}
-	return p.result(began), outcome(ctx, req, err)
+	err = outcome(ctx, req, err)
+	if fault, ok := errors.AsType[*sensor.Fault](err); ok {
+		p.journal.fault(fault)
+	}
+	p.outcome.Usage.Wall = time.Since(began)
+	return p.outcome, err
 }
 
 // outcome tells the sensor's failures from those of its surroundings.
@@ -179,7 +186,7 @@ func outcome(ctx context.Context, req runner.Request, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &taking) && !errors.Is(taking.err, context.Canceled):
+	case errors.As(err, &taking) && (ctx.Err() == nil || !errors.Is(taking.err, context.Canceled)):
 		return taking.err
 	case ctx.Err() != nil:
 		return ctx.Err()

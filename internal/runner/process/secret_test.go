@@ -112,7 +112,9 @@ func TestFaultsShowNoSecret(t *testing.T) {
 			require.Contains(t, fault.Message, test.message)
 			require.NotContains(t, fault.Error(), token)
 			require.Contains(t, fault.Log, "begin ***")
-			require.NotContains(t, readLog(t, logs), token)
+			log := readLog(t, logs)
+			require.NotContains(t, log, token)
+			require.Contains(t, log, "the poll failed: "+string(test.kind)+": "+fault.Message)
 		})
 	}
 }
@@ -140,7 +142,8 @@ func TestTheLogSaysWhereALineIsFromAndWhatWasDropped(t *testing.T) {
 		require.Contains(t, log, line)
 	}
 	require.Less(t, len(log), 6000)
-	require.Regexp(t, `warning [0-9.]+ KiB of output was dropped: more than 1000B \(sensor's .limits.output.\)\n$`, log)
+	require.Regexp(t, `warning [0-9.]+ KiB of output was dropped: more than 1000B \(sensor's .limits.output.\)\n`, log)
+	require.Contains(t, log, "error   the poll failed: exit: the process ended with exit status 1\n")
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	_, err := time.Parse(time.RFC3339, strings.Fields(lines[0])[0])
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/attune-automation/sensors/internal/runner/jail"
+	"github.com/attune-automation/sensors/internal/sensorlog"
 )
 
 // warmGrace is how long a warm process has to take its request from the pipe.
@@ -79,7 +80,8 @@ func (t *talk) run(ctx, storing context.Context, request []byte, deadline time.T
 	if !end.keep {
 		t.closePipes()
 	}
-	end.stale = warm && !t.collector.spoke() && (end.why == deaf || end.why == said || end.why == exited && time.Since(began) < warmGrace)
+	quick := end.why == said || end.why == exited && time.Since(began) < warmGrace
+	end.stale = warm && (end.why == deaf || quick && !t.collector.spoke())
 	return end
 }
 
@@ -101,11 +103,11 @@ func (t *talk) begin(request []byte, last bool) {
 		}
 	}
 	if t.launch.sdk {
-		t.stdout.open(lines(fromStdout))
+		t.stdout.open(lines(sensorlog.SourceStdout))
 		t.data.open(t.collector.data)
 	} else {
 		t.stdout.open(t.collector.stdout)
-		t.stderr.open(lines(fromStderr))
+		t.stderr.open(lines(sensorlog.SourceStderr))
 		t.data.open(func(line []byte, dropped int, whole bool) error {
 			t.stdout.catchUp() // a checkpoint is to be refused before its cursor leaves printed events behind
 			return t.collector.data(line, dropped, whole)
