@@ -122,7 +122,7 @@ func TestKernelsWithoutPidfds(t *testing.T) {
 	require.NoError(t, err)
 	defer null.Close()
 	child, err := s.start(&spawning{
-		path: "/bin/sh", args: []string{"sh", "-c", "sleep 300"}, files: []*os.File{null, null, null}, dir: "/",
+		path: "/bin/sleep", args: []string{"sleep", "300"}, files: []*os.File{null, null, null}, dir: "/",
 		prepare: func(int) error { return nil },
 	})
 	require.NoError(t, err)

@@ -225,7 +225,7 @@ func TestWhereTracingIsForbidden(t *testing.T) {
 	forEach(t, func(t *testing.T, b *bundle) {
 		b.ForbidTracing()
 		require.Equal(t, "33\n", b.output(t, "sleep 0.1; ulimit -n", func(c *jail.Command) { c.Limits.OpenFiles = 33 }))
-		p := b.start(t, "sleep 0.1; (env -i setsid sleep 300 $TOKEN &) & echo; sleep 300")
+		p := b.start(t, "sleep 0.1; (env -i setsid sh -c 'sleep 300; :' $TOKEN &) & echo; sleep 300")
 		p.line(t)
 		require.True(t, p.Kill().Gone)
 		require.Empty(t, survivors(t, p.token))

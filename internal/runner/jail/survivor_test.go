@@ -28,6 +28,7 @@ func TestNothingIsLeft(t *testing.T) {
 	for _, test := range []struct {
 		name, script string
 		runs         bool   // it says so, and does not end by itself
+		leaves       bool   // it ends, and what it started does not
 		breach       string // the limit that it breaches
 	}{
 		{name: "ends", script: ":"},
@@ -37,13 +38,13 @@ func TestNothingIsLeft(t *testing.T) {
 		{name: "ignores signals", script: "trap '' TERM INT HUP; echo; while :; do sleep 300; done", runs: true},
 		{name: "spins", script: "echo; while :; do :; done", runs: true},
 		{name: "stopped", script: "echo; kill -STOP $$", runs: true},
-		{name: "a child in the background holds the pipe", script: "sleep 300 &"},
-		{name: "a stopped child", script: "sleep 300 & kill -STOP $!"},
-		{name: "a child of its own session", script: "setsid sleep 300 &"},
-		{name: "a child of its own group", script: "set -m; sleep 300 &"},
-		{name: "a daemon", script: "(setsid sh -c 'sleep 300 & exec sleep 300' &) & wait"},
+		{name: "a child in the background holds the pipe", script: "sleep 300 &", leaves: true},
+		{name: "a stopped child", script: "sleep 300 & kill -STOP $!", leaves: true},
+		{name: "a child of its own session", script: "setsid sleep 300 &", leaves: true},
+		{name: "a child of its own group", script: "set -m; sleep 300 &", leaves: true},
+		{name: "a daemon", script: "(setsid sh -c 'sleep 300 & exec sleep 300' &) & wait", leaves: true},
 		{name: "a daemon while it runs", script: "(setsid sh -c 'sleep 300 & exec sleep 300' &) & wait; echo; sleep 300", runs: true},
-		{name: "a daemon with nothing of its past", script: "(env -i setsid sleep 300 $TOKEN >/dev/null 2>&1 </dev/null &) & wait"},
+		{name: "a daemon with nothing of its past", script: "(env -i setsid sh -c 'sleep 300; :' $TOKEN >/dev/null 2>&1 </dev/null &) & wait", leaves: true},
 		{name: "a daemon that is dead already", script: "(setsid sh -c 'setsid true & exec true' &) & wait; sleep 0.05"},
 		{name: "a storm", script: "i=0; while [ $i -lt 40 ]; do sh -c 'setsid sleep 300 & sleep 300' & i=$((i+1)); done; echo; wait", runs: true},
 		{name: "a fork bomb", script: "exec ./tree 9 sh $TOKEN", breach: jail.LimitProcesses},
@@ -69,6 +70,14 @@ func TestNothingIsLeft(t *testing.T) {
 					p.line(t)
 				default:
 					p.awaitExit(t)
+				}
+				if test.leaves && mode == jail.ModeNone {
+					eventually(t, func() string {
+						if survivors(t, p.token) == "" {
+							return "it left nothing"
+						}
+						return ""
+					})
 				}
 				began := time.Now()
 				end := p.Kill()
@@ -137,8 +146,14 @@ func TestWhatAKilledWorkerLeaves(t *testing.T) {
 	const role = "TEST_WORKER_MODE"
 	if mode := os.Getenv(role); mode != "" {
 		b := setup(t, jail.Mode(mode), func(c *jail.Config) { c.Temp = os.Getenv("TEST_WORKER_TEMP") })
-		p := b.start(t, "(setsid sleep 300 $TOKEN &) & (env -i setsid sleep 300 $TOKEN &) & sleep 300 $TOKEN & echo; echo; exec sleep 300")
+		p := b.start(t, "(setsid sleep 300 &) & (env -i setsid sh -c 'sleep 300; :' $TOKEN &) & sleep 300 & echo; exec sleep 300")
 		p.line(t)
+		eventually(t, func() string {
+			if all := survivors(t, p.token); strings.Count(all, ",") < 3 {
+				return "only " + all
+			}
+			return ""
+		})
 		marker := os.Getenv("TEST_WORKER_MARKER")
 		require.NoError(t, os.WriteFile(marker+".new", []byte(p.token), 0o600))
 		require.NoError(t, os.Rename(marker+".new", marker))
