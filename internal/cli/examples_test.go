@@ -32,7 +32,7 @@ func TestExamplesPassTheirTests(t *testing.T) {
 			case "git_commits":
 				args = append(args, "--config", b.configOf("repository", repository(t)))
 			case "log_lines":
-				args = append(args, "--config", b.configOf("path", accessLog(t)), "--for", "3s")
+				args = append(args, "--config", b.configOf("path", accessLog(t)), "--for", "1m", "--events", "2")
 			}
 			out := b.ok(args...)
 			require.Contains(t, out, "as expected    yes\n")
@@ -139,16 +139,17 @@ func TestExampleBeginsALogAtItsEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	file := logFile(t, path)
 	file.add(t, "old")
-	test := func(cursor any) tried {
-		text, err := json.Marshal(cursor)
-		require.NoError(t, err)
-		return b.try(0, examples, "--sensor", "log_lines", "--for", "2s", "--cursor", string(text), "--config", b.configOf("path", path))
+	listen := func(cursor string) *watched {
+		return b.start("sensor", "test", examples, "--sensor", "log_lines", "--for", "1m", "--cursor", cursor, "--config", b.configOf("path", path))
 	}
-	first := test(nil)
-	require.Empty(t, first.Events)
-	require.NotNil(t, first.CursorAfter)
+	first := listen("null")
+	first.says("0 events, cursor {")
+	first.stop()
+	<-first.code
+	cursor := regexp.MustCompile(`(?m)cursor (\{.*\})$`).FindStringSubmatch(first.stdout.String())
 	file.add(t, "new")
-	second := test(first.CursorAfter)
-	require.Len(t, second.Events, 1)
-	require.Equal(t, `"GET /new HTTP/1.1" 200 1`, second.Events[0].Payload["line"])
+	second := listen(cursor[1])
+	second.brings(1)
+	second.stop()
+	<-second.code
 }

@@ -74,7 +74,9 @@ func show(s *session, v any, lines ...line) error {
 	}
 	width := 0
 	for _, l := range lines {
-		width = max(width, len(l.name))
+		if l.value != "" {
+			width = max(width, len(l.name))
+		}
 	}
 	var text strings.Builder
 	for _, l := range lines {

@@ -21,6 +21,7 @@ type trial struct {
 	replay   string
 	expect   string
 	duration time.Duration
+	events   int
 }
 
 // defaultListen is how long a stream is listened to.
@@ -53,6 +54,9 @@ The exit code is 1 if the poll fails, if an event would be refused, or if someth
 			if t.duration <= 0 {
 				return fmt.Errorf("--for %s: write how long to listen, such as 10s", t.duration)
 			}
+			if t.events < 0 {
+				return fmt.Errorf("--events %d: write how many events to wait for", t.events)
+			}
 			return s.testSensor(c.Context(), args, t)
 		},
 	}
@@ -65,7 +69,8 @@ The exit code is 1 if the poll fails, if an event would be refused, or if someth
 	flags.StringVar(&t.expect, "expect", "", "run the poll of this fixture `FILE`, and compare")
 	flags.StringVar(&t.replay, "replay", "", "take the events of this fixture `FILE` instead of running code")
 	flags.DurationVar(&t.duration, "for", defaultListen, "listen to a stream for this `DURATION`")
-	for _, other := range []string{"cursor", "config", "record", "expect", "for"} {
+	flags.IntVar(&t.events, "events", 0, "stop listening to a stream after `N` events")
+	for _, other := range []string{"cursor", "config", "record", "expect", "for", "events"} {
 		c.MarkFlagsMutuallyExclusive("replay", other)
 	}
 	c.ValidArgsFunction = s.completeRefOrFolder

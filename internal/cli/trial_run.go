@@ -34,7 +34,12 @@ func (s *session) runTarget(ctx context.Context, t *target, flags trial, r *tria
 		Sensor: t.sensor, Cursor: t.cursor, Timeout: t.sensor.Spec(cfg.SensorSettings()).Timeout,
 		Take: func(_ context.Context, part sensor.Part) error {
 			r.take(part)
-			s.sayPart(t, r)
+			if t.sensor.Streams() {
+				s.sayPart(r)
+				if flags.events > 0 && len(r.Events) >= flags.events {
+					stop()
+				}
+			}
 			return nil
 		},
 	}, r)
@@ -51,7 +56,7 @@ func (s *session) runTarget(ctx context.Context, t *target, flags trial, r *tria
 		return logErr
 	}
 	if err != nil && ctx.Err() == nil && listen.Err() != nil {
-		return logErr // it was listened to for long enough
+		return logErr // it was listened to for long enough, or has said enough
 	}
 	return errors.Join(err, logErr)
 }
@@ -92,10 +97,7 @@ func (s *session) pollTarget(ctx context.Context, run *trialRunner, req sensor.P
 }
 
 // sayPart shows that a stream has brought something.
-func (s *session) sayPart(t *target, r *trialReport) {
-	if !t.sensor.Streams() {
-		return
-	}
+func (s *session) sayPart(r *trialReport) {
 	part := r.Parts[len(r.Parts)-1]
 	s.say("after %.1fs  %s, cursor %s", part.After, count(part.Events, "event", "events"), shorten(compactJSON(part.Cursor)))
 }

@@ -166,12 +166,14 @@ func TestSensorTestListensToStreams(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).withCode()
 	dir := folder(t, "trial")
-	got := b.try(0, dir, "--sensor", "stream", "--for", "3s", "--cursor", "10")
+	got := b.try(0, dir, "--sensor", "stream", "--for", "1m", "--events", "3", "--cursor", "10")
 	require.Equal(t, "stream", got.Mode)
-	require.NotEmpty(t, got.Events)
+	require.GreaterOrEqual(t, len(got.Events), 3)
 	require.EqualValues(t, 11, got.Events[0].Payload["id"])
 	require.NotEmpty(t, got.Parts)
 	require.EqualValues(t, 10+len(got.Events), got.CursorAfter)
+
+	b.try(0, dir, "--sensor", "stream", "--for", "100ms")
 }
 
 func TestSensorTestFixtures(t *testing.T) {
@@ -278,6 +280,7 @@ func TestSensorTestRefusals(t *testing.T) {
 		"--expect: open nowhere.json":                               {dir, "--expect", "nowhere.json"},
 		"if any flags in the group [replay expect] are set":         {dir, "--replay", fixture, "--expect", fixture},
 		"--for -1s: write how long to listen":                       {dir, "--for", "-1s"},
+		"--events -1: write how many":                               {dir, "--events", "-1"},
 		"--sensor chooses from a folder":                            {"trial.all", "--sensor", "all"},
 		"database.url (ATTUNE__DATABASE__URL) is missing":           {"trial.all"},
 		"requires at least 1 arg":                                   {},
