@@ -51,9 +51,12 @@ func parseMessage(line []byte) (message, error) {
 // isJSON says whether text is one JSON value. Deeper nesting than Go reads counts as JSON: what stores the payload
 // refuses it, alone, where a fault would lose the whole poll.
 func isJSON(text []byte) bool {
+	if json.Valid(text) {
+		return true
+	}
 	var raw json.RawMessage
 	err := json.Unmarshal(text, &raw)
-	return err == nil || strings.Contains(err.Error(), "exceeded max depth")
+	return err != nil && strings.Contains(err.Error(), "exceeded max depth")
 }
 
 func isObject(text []byte) bool {
