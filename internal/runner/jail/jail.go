@@ -90,7 +90,7 @@ func (c Config) validate() error {
 	switch c.Mode {
 	case "", ModeAuto, ModeBwrap, ModeNone:
 	default:
-		return fmt.Errorf("sandbox.mode %q: must be auto, bwrap or none", c.Mode)
+		return fmt.Errorf("runtime.sandbox %q: must be auto, bwrap or none", c.Mode)
 	}
 	for _, path := range c.Hidden {
 		if !filepath.IsAbs(path) || filepath.Clean(path) == "/" {
@@ -102,11 +102,11 @@ func (c Config) validate() error {
 
 // remedy is for workers where bwrap does not work.
 const remedy = "install bubblewrap and let it make namespaces (in containers and on some distributions it needs a setting), " +
-	"or accept sensors without a sandbox with sandbox.mode: none"
+	"or accept sensors without a sandbox with runtime.sandbox: none"
 
 // choose decides what contains programs.
 func (j *Jail) choose(command string, logger *zap.Logger) error {
-	j.mode, j.reason = ModeNone, errors.New("sandbox.mode is none on this worker")
+	j.mode, j.reason = ModeNone, errors.New("runtime.sandbox is none on this worker")
 	if j.wanted == ModeNone {
 		return nil
 	}
@@ -118,7 +118,7 @@ func (j *Jail) choose(command string, logger *zap.Logger) error {
 			logger.Warn("sensors that are to have no network cannot run here", zap.Error(j.bwrap.offline))
 		}
 	case j.wanted == ModeBwrap:
-		return fmt.Errorf("sandbox.mode is bwrap, and that does not work here: %w: %s", j.reason, remedy)
+		return fmt.Errorf("runtime.sandbox is bwrap, and that does not work here: %w: %s", j.reason, remedy)
 	default:
 		logger.Warn("sensors run without a sandbox, as bwrap does not work here", zap.Error(j.reason), zap.String("remedy", remedy))
 	}

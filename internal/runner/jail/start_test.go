@@ -161,8 +161,8 @@ func TestTheWishesOfSensors(t *testing.T) {
 		{worker: jail.ModeBwrap, wish: jail.ModeNone, want: jail.ModeBwrap},
 		{worker: jail.ModeBwrap, wish: jail.ModeNone, offline: true, want: jail.ModeBwrap},
 		{worker: jail.ModeNone, want: jail.ModeNone},
-		{worker: jail.ModeNone, wish: jail.ModeBwrap, refusal: "`sandbox: bwrap`, and bwrap does not work on this worker: sandbox.mode is none"},
-		{worker: jail.ModeNone, offline: true, refusal: "`network: none` needs bwrap, which does not work on this worker: sandbox.mode is none"},
+		{worker: jail.ModeNone, wish: jail.ModeBwrap, refusal: "`sandbox: bwrap`, and bwrap does not work on this worker: runtime.sandbox is none"},
+		{worker: jail.ModeNone, offline: true, refusal: "`network: none` needs bwrap, which does not work on this worker: runtime.sandbox is none"},
 		{worker: jail.ModeAuto, without: true, want: jail.ModeNone},
 		{worker: jail.ModeAuto, without: true, wish: jail.ModeBwrap, refusal: "/nowhere/bwrap"},
 		{worker: jail.ModeAuto, without: true, offline: true, refusal: "install bubblewrap"},
@@ -194,9 +194,9 @@ func TestWorkersWithoutBwrap(t *testing.T) {
 	require.NoError(t, os.WriteFile(broken, []byte("#!/bin/sh\n[ $1 = --help ] && exec bwrap --help\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"), 0o755))
 	for command, reason := range map[string]string{"/nowhere/bwrap": "no such file", broken: "bwrap: No permissions to create new namespace"} {
 		_, err := jail.New(jail.Config{Mode: jail.ModeBwrap, Bwrap: command, Temp: t.TempDir()})
-		require.ErrorContains(t, err, "sandbox.mode is bwrap, and that does not work here")
+		require.ErrorContains(t, err, "runtime.sandbox is bwrap, and that does not work here")
 		require.ErrorContains(t, err, reason)
-		require.ErrorContains(t, err, "sandbox.mode: none")
+		require.ErrorContains(t, err, "runtime.sandbox: none")
 
 		core, logs := observer.New(zap.WarnLevel)
 		b := setup(t, jail.ModeAuto, func(c *jail.Config) { c.Bwrap, c.Logger = command, zap.New(core) })
@@ -210,7 +210,7 @@ func TestWorkersWithoutBwrap(t *testing.T) {
 func TestConfigurationsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	for want, cfg := range map[string]jail.Config{
-		`sandbox.mode "docker"`: {Mode: "docker"},
+		`runtime.sandbox "docker"`: {Mode: "docker"},
 		`hidden path "secrets"`: {Hidden: []string{"secrets"}},
 		`hidden path "/"`:       {Hidden: []string{"/"}},
 		"not a directory":       {Mode: jail.ModeNone, Temp: "/dev/null"},
