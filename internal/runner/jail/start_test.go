@@ -211,9 +211,9 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	for want, cfg := range map[string]jail.Config{
 		`runtime.sandbox "docker"`: {Mode: "docker"},
-		`hidden path "secrets"`: {Hidden: []string{"secrets"}},
-		`hidden path "/"`:       {Hidden: []string{"/"}},
-		"not a directory":       {Mode: jail.ModeNone, Temp: "/dev/null"},
+		`hidden path "secrets"`:    {Hidden: []string{"secrets"}},
+		`hidden path "/"`:          {Hidden: []string{"/"}},
+		"not a directory":          {Mode: jail.ModeNone, Temp: "/dev/null"},
 	} {
 		_, err := jail.New(cfg)
 		require.ErrorContains(t, err, want)
