@@ -94,7 +94,9 @@ func (w *following) run(ctx context.Context, news Brought) {
 	defer timer.Stop()
 	for {
 		if !quiet && w.hasNews(&news) {
-			news, quiet = w.tell(ctx, news), true
+			started := news.Started
+			news = w.tell(ctx, news)
+			quiet = !started || news.Started // after its start, what the stream first brings is told at once, too
 			timer.Reset(tellEvery)
 		}
 		select {

@@ -91,7 +91,7 @@ func TestAWorkflowIsToldSeldom(t *testing.T) {
 			following.took(sensor.Appended{Suppressed: 1})
 		}
 		following.stop()
-		require.Equal(t, []time.Duration{0, 10 * time.Second, 20 * time.Second, 29 * time.Second}, w.at)
+		require.Equal(t, []time.Duration{0, 0, 10 * time.Second, 20 * time.Second, 29 * time.Second}, w.at)
 		require.Equal(t, Brought{Started: true, Host: "here", Sandbox: "bwrap"}, w.news[0])
 		suppressed := 0
 		for _, news := range w.news[1:] {
