@@ -10,7 +10,11 @@ import (
 
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/sensorlog"
 )
+
+// faultInLog begins what a runner writes into the log of a sensor whose poll failed.
+const faultInLog = "the poll failed: "
 
 // runTarget runs one poll of the target, or listens to it for a while, and notes in the report what came of it.
 func (s *session) runTarget(ctx context.Context, t *target, flags trial, r *trialReport) (err error) {
@@ -45,20 +49,29 @@ func (s *session) runTarget(ctx context.Context, t *target, flags trial, r *tria
 	}, r)
 	r.finish(poll)
 	lines, logErr := run.finish(t.sensor.Ref)
-	for _, line := range lines {
-		line.Text = t.asSaved(cfg, line.Text)
-		r.Log = append(r.Log, line)
-	}
-	if fault, ok := errors.AsType[*sensor.Fault](err); ok {
-		r.Fault = &trialFault{
-			Kind: fault.Kind, Message: t.asSaved(cfg, fault.Message), Traceback: t.asSaved(cfg, fault.Traceback),
-		}
+	fault, failed := errors.AsType[*sensor.Fault](err)
+	r.note(lines, fault, func(text string) string { return t.asSaved(cfg, text) })
+	if failed {
 		return logErr
 	}
 	if err != nil && ctx.Err() == nil && listen.Err() != nil {
 		return logErr // it was listened to for long enough, or has said enough
 	}
 	return errors.Join(err, logErr)
+}
+
+// note adds the log, and the fault if there is one; spell is how their texts are shown.
+func (r *trialReport) note(lines []sensorlog.Line, fault *sensor.Fault, spell func(string) string) {
+	for _, line := range lines {
+		if fault != nil && line.Source == sensorlog.SourceError && strings.HasPrefix(line.Text, faultInLog) {
+			break // the log ends with the fault
+		}
+		line.Text = spell(line.Text)
+		r.Log = append(r.Log, line)
+	}
+	if fault != nil {
+		r.Fault = &trialFault{Kind: fault.Kind, Message: spell(fault.Message), Traceback: spell(fault.Traceback)}
+	}
 }
 
 // asSaved names files of the pack where the author saves them, instead of in the copy that is run.
