@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/attune-automation/sensors/activities"
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/test/stack"
@@ -69,6 +70,23 @@ exit 1
 touch "$dir/polling"
 sleep 300
 `
+	brittle = `
+echo '{"type": "event", "payload": {"n": 1}}' >&3
+echo '{"type": "checkpoint", "cursor": 1}' >&3
+echo "no more"
+exit 1
+`
+	tidal = `
+n=$(echo "$request" | sed -n 's/.*"cursor":\([0-9][0-9]*\).*/\1/p')
+n=${n:-0}
+while sleep 0.1; do
+    [ -e "$dir/crash" ] && rm "$dir/crash" && exit 1
+    [ "$n" -lt "$(cat "$dir/level")" ] || continue
+    n=$((n + 1))
+    echo "{\"type\": \"event\", \"payload\": {\"n\": $n}}" >&3
+    echo "{\"type\": \"checkpoint\", \"cursor\": $n}" >&3
+done
+`
 )
 
 // scenario is a life of a sensor, or of another workflow.
@@ -88,6 +106,10 @@ func scenarios() []scenario {
 		{name: "recovery", live: func(t *testing.T, s *stack.Stack) string { return begin(t, s, recovering).until(recovered).stop() }},
 		{name: "failure", live: func(t *testing.T, s *stack.Stack) string { return begin(t, s, doomed).until(failed).id() }, from: 2},
 		{name: "hanging", live: hang},
+		{name: "checkpoint", live: func(t *testing.T, s *stack.Stack) string { return begin(t, s, brittle).until(failed).id() }, from: 2},
+		{name: "waiting", live: wait},
+		{name: "stream", live: stream},
+		{name: "stream-relapse", live: relapse},
 		{name: "outage", live: outage},
 		{name: "orders", live: orders},
 		{name: "continued", live: continued},
@@ -105,6 +127,8 @@ func recovered(s workflows.Status) bool { return s.Recoveries == 1 && !s.Polling
 
 func failed(s workflows.Status) bool { return s.Failed }
 
+func waiting(s workflows.Status) bool { return s.Waiting != "" }
+
 // life is a sensor in the hands of a test.
 type life struct {
 	t *testing.T
@@ -115,10 +139,23 @@ type life struct {
 // begin starts a worker and a sensor of the given code.
 func begin(t *testing.T, s *stack.Stack, code string, change ...func(*config.Config)) life {
 	t.Helper()
+	return beginWith(t, s, "", code, change...)
+}
+
+// beginWith is begin for a sensor whose file says more.
+func beginWith(t *testing.T, s *stack.Stack, more, code string, change ...func(*config.Config)) life {
+	t.Helper()
 	l := life{t: t, s: s, d: t.TempDir()}
+	l.rise(0)
 	s.StartWorker(change...)
-	s.Apply(pack+code, ref+".dir="+l.d)
+	s.Apply(strings.Replace(pack, "poll_interval: 1s\n", "poll_interval: 1s\n"+more, 1)+code, ref+".dir="+l.d)
 	return l
+}
+
+// rise makes a stream bring numbers up to a level.
+func (l life) rise(level int) {
+	l.t.Helper()
+	require.NoError(l.t, os.WriteFile(filepath.Join(l.d, "level"), fmt.Append(nil, level), 0o644))
 }
 
 func (l life) until(want func(workflows.Status) bool) life {
@@ -142,6 +179,42 @@ func hang(t *testing.T, s *stack.Stack) string {
 		_, err := os.Stat(filepath.Join(l.d, "polling"))
 		return err
 	})
+	return l.stop()
+}
+
+// wait lets a sensor wait for a worker that listens on its queue.
+func wait(t *testing.T, s *stack.Stack) string {
+	l := beginWith(t, s, "queue: elsewhere\n", counting).until(waiting)
+	s.StartWorker(func(c *config.Config) { c.Worker.Queues = []string{"elsewhere"} })
+	return l.until(polls(1)).stop()
+}
+
+// stream interrupts a stream that brings events, and tells it of batches that nobody works on.
+func stream(t *testing.T, s *stack.Stack) string {
+	l := beginWith(t, s, "mode: stream\n", tidal)
+	l.rise(2)
+	l.until(func(status workflows.Status) bool { return status.Events >= 2 })
+	ctx := t.Context()
+	require.NoError(t, s.Fleet.Reload(ctx, ref))
+	require.NoError(t, s.Fleet.Wake(ctx, ref, activities.Brought{Stored: true}))
+	_, err := s.Fleet.Pause(ctx, ref)
+	require.NoError(t, err)
+	require.NoError(t, s.Fleet.SetCursor(ctx, ref, json.RawMessage(`1`)))
+	_, err = s.Fleet.Resume(ctx, ref)
+	require.NoError(t, err)
+	l.until(func(status workflows.Status) bool { return status.Events >= 3 })
+	return l.stop()
+}
+
+// relapse lets a stream fail, recover and fail again.
+func relapse(t *testing.T, s *stack.Stack) string {
+	l := beginWith(t, s, "mode: stream\n", tidal)
+	for round := 1; round <= 2; round++ {
+		require.NoError(t, os.WriteFile(filepath.Join(l.d, "crash"), nil, 0o644))
+		l.until(func(status workflows.Status) bool { return status.FailureCount == 1 })
+		l.rise(round)
+		l.until(func(status workflows.Status) bool { return status.Recoveries == int64(round) })
+	}
 	return l.stop()
 }
 
