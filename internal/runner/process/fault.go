@@ -11,6 +11,10 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
+// ErrBusy says that a poll failed since the machine is too busy to start or to end a process in time. Its sensor did
+// nothing wrong; the poll can be repeated.
+var ErrBusy = errors.New("the machine is too busy")
+
 func fault(kind sensor.FaultKind, format string, args ...any) *sensor.Fault {
 	return &sensor.Fault{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
@@ -33,7 +37,7 @@ func (t *talk) verdict(end ending, timeout time.Duration) error {
 	case end.why == timedOut:
 		return fault(sensor.FaultTimeout, "took longer than %gs (sensor's `timeout`)", timeout.Seconds())
 	case !end.last.Gone:
-		return errors.New("the process was not gone a second after its end, and nothing says how it ended: is the machine too busy?")
+		return fmt.Errorf("%w: the process was not gone a second after its end, and nothing says how it ended", ErrBusy)
 	case !end.last.Started && end.why == exited && !c.hello && !c.heard:
 		return fmt.Errorf("the sandbox did not start the program: %s", strings.Join(t.journal.tail(), " "))
 	case end.last.Signal == syscall.SIGXCPU:

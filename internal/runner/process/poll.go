@@ -148,7 +148,7 @@ func (p *poll) runCold(ctx context.Context) (*session, error) {
 	s, err := start(starting, p.jail, p.packs, p.launch)
 	cancel()
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("the machine is too busy: %w before the sensor's timeout of %s was over", err, p.req.Timeout)
+		return nil, fmt.Errorf("%w: no process was started within the sensor's timeout of %s", ErrBusy, p.req.Timeout)
 	}
 	if err != nil {
 		return nil, err
