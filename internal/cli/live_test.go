@@ -126,7 +126,7 @@ func TestCommandsOnALiveSystem(t *testing.T) {
 	require.Contains(t, out, "state              running\n")
 	require.Contains(t, out, "cursor             1100\n")
 	require.Contains(t, out, "failures in a row  0 of 3\n")
-	require.Regexp(t, `(?m)^queue +exec, 1 worker listens: \d+@`, out)
+	require.Regexp(t, `(?m)^queue +exec, listened on by \d+@\w`, out)
 	require.Regexp(t, `(?m)^sandbox +(bwrap|none)$`, out)
 	require.Regexp(t, `(?m)^process +cold, started for the poll, \d+\.\d MiB at most$`, out)
 	require.NotContains(t, out, "\nnote ")

@@ -45,7 +45,7 @@ func (q queueStatus) String() string {
 	for i, w := range q.Workers {
 		names[i] = w.Identity
 	}
-	return fmt.Sprintf("%s, %s: %s", q.Name, count(len(names), "worker listens", "workers listen"), strings.Join(names, ", "))
+	return fmt.Sprintf("%s, listened on by %s", q.Name, strings.Join(names, ", "))
 }
 
 // unserved says that nobody listens on a queue.

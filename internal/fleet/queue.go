@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -18,12 +19,12 @@ const pollerLife = 90 * time.Second
 
 // Listener is a worker that listens on a queue of polls.
 type Listener struct {
-	Identity string    `json:"identity"` // process@host, as the Web UI shows it
+	Identity string    `json:"identity"` // process@host
 	Asked    time.Time `json:"asked"`    // when it last asked for work
 }
 
-// Listeners returns the workers that listen on a queue of polls, which has the name that a sensor or --queues has. A
-// worker that died counts for a minute and a half.
+// Listeners returns workers that listen on a queue of polls, which has the name that a sensor or --queues has. A worker
+// that died counts for a minute and a half. Of many workers the server may not name all; it names some if there are any.
 func (f *Fleet) Listeners(ctx context.Context, queue string) ([]Listener, error) {
 	res, err := f.client.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 		Namespace:     f.namespace,
@@ -37,11 +38,14 @@ func (f *Fleet) Listeners(ctx context.Context, queue string) ([]Listener, error)
 	for _, p := range res.GetPollers() {
 		asked := p.GetLastAccessTime().AsTime()
 		if time.Since(asked) < pollerLife {
-			listeners = append(listeners, Listener{Identity: p.GetIdentity(), Asked: asked})
+			listeners = append(listeners, Listener{Identity: name(p.GetIdentity()), Asked: asked})
 		}
 	}
 	return listeners, nil
 }
+
+// name is what people call a worker: the SDK's identity ends in the name of a group, which is empty.
+func name(identity string) string { return strings.TrimSuffix(identity, "@") }
 
 // Listens says whether any worker listens on a queue of polls.
 func (f *Fleet) Listens(ctx context.Context, queue string) (bool, error) {

@@ -42,7 +42,7 @@ func readStep(a *workflowpb.PendingActivityInfo) Step {
 	step := Step{
 		Name:    a.GetActivityType().GetName(),
 		Attempt: int(a.GetAttempt()),
-		Worker:  a.GetLastWorkerIdentity(),
+		Worker:  name(a.GetLastWorkerIdentity()),
 		Failure: a.GetLastFailure().GetMessage(),
 	}
 	switch a.GetState() {
