@@ -37,7 +37,7 @@ const (
 )
 
 // lookAgain returns when to try again to run code that waits for something: after the given time, and the longer it
-// has waited the more seldom. 0 means at once, as far as a workflow that never sleeps allows it.
+// has waited the more seldom. 0 means at once, but never without any pause.
 func lookAgain(after, waited time.Duration) time.Duration {
 	if after > 0 {
 		after = max(after, min(waited/10, maxLook))
