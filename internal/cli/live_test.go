@@ -163,6 +163,18 @@ func TestCommandsOnALiveSystem(t *testing.T) {
 	require.Equal(t, "starter: 1 finding\n", r.stderr)
 }
 
+func TestStatusNamesAQueueThatNoWorkerListensOn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withDatabase().withTemporal().withBroker()
+	b.ok("migrate")
+	b.ok("apply", folder(t, "live"))
+	b.set("ATTUNE__WORKER__QUEUES", "python3")
+	b.withWorker()
+	b.becomes("live.orders", "running")
+	require.Contains(t, b.ok("status", "live.orders"), "note               no worker listens on queue exec: start one with --queues exec\n")
+	require.Equal(t, []any{"no worker listens on queue exec"}, b.column("note", "sensors", "--state", "running", "--limit", "1"))
+}
+
 // publish publishes all that is stored.
 func (b *bench) publish() {
 	b.t.Helper()

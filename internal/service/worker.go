@@ -37,15 +37,15 @@ func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
 	base := worker.New(s.temporal, queue, s.baseOptions(onFatal))
 	steps := s.newSteps()
 	s.register(base, steps)
-	all := workers{base}
 	if s.code == nil {
-		return all, nil
+		return workers{base}, nil
 	}
 	poller, err := s.newPoller(steps)
 	if err != nil {
 		return nil, err
 	}
 	base.RegisterActivity(poller)
+	var all workers
 	for _, name := range s.config.Worker.Queues {
 		options, err := s.pollOptions(name, onFatal)
 		if err != nil {
@@ -55,7 +55,7 @@ func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
 		w.RegisterActivity(poller)
 		all = append(all, w)
 	}
-	return all, nil
+	return append(all, base), nil // last, so that the manager finds the queues listened on
 }
 
 func (s *Service) baseOptions(onFatal func(error)) worker.Options {
