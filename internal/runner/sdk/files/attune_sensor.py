@@ -777,6 +777,7 @@ def _run_file(arguments: list[str]) -> int:
     # As in a worker, what the code prints is its log.
     stdout = os.fdopen(os.dup(1), "w")
     sys.stdout.flush()
+    sys.stdout.reconfigure(line_buffering=True)  # what is printed is in the log in the order of the rest of it
     os.dup2(2, 1)
 
     def show(message: dict[str, Any], line: str) -> None:
