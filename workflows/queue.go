@@ -15,8 +15,8 @@ import (
 // How long a poll waits for a worker: one that runs workflows too, and one that listens on the sensor's queue. Together
 // they are less than a minute, after which a sensor that nobody polls says so.
 const (
-	nearbyTimeout = 10 * time.Second
-	queueTimeout  = 40 * time.Second
+	nearbyTimeout = 5 * time.Second
+	queueTimeout  = 35 * time.Second
 )
 
 // PollQueue names the Temporal task queue on which the polls of a sensor's queue wait, in an installation whose

@@ -28,6 +28,7 @@ func TestASensorWithoutAWorkerForItsQueueSaysSo(t *testing.T) {
 	messages := s.Watch()
 	s.Apply(strings.Replace(counter, "poll_interval: 1s\n", "poll_interval: 1s\nqueue: gpu\n", 1))
 	s.StartWorker()
+	await(t, s, "t.counter", func(status workflows.Status) bool { return status.Polling })
 	begin := time.Now()
 	status := await(t, s, "t.counter", func(status workflows.Status) bool { return status.State == workflows.StateWaiting })
 	require.Less(t, time.Since(begin), time.Minute)
@@ -70,9 +71,9 @@ func TestQueuesPlacePolls(t *testing.T) {
 	s.StartWorker(takes("exec"))
 	s.StartWorker(takes("nodejs", "python3"))
 	s.StartWorker(takes("exec", "gpu"))
-	awaitEvents(t, s, "t.gated", 15)
+	awaitEvents(t, s, "t.gated", 9)
 	stopped(t, s, "t.gated")
-	unbroken(t, s, messages, "t.gated", 15)
+	unbroken(t, s, messages, "t.gated", 9)
 }
 
 // However few places there are, every queue gets one now and then.
