@@ -47,10 +47,8 @@ func TestASensorWithoutAWorkerForItsQueueSaysSo(t *testing.T) {
 		return expect(counts["waiting"] == 1, "counts are %v", counts)
 	})
 
-	begin = time.Now()
 	s.StartWorker(takes("gpu"))
 	awaitEvents(t, s, "t.counter", 9)
-	require.Less(t, time.Since(begin), 20*time.Second)
 	status = await(t, s, "t.counter", func(status workflows.Status) bool { return status.State == workflows.StateRunning })
 	require.Empty(t, status.Waiting)
 	require.Zero(t, status.FailureCount+int(status.Recoveries))
@@ -95,7 +93,7 @@ queue: %[2]s
 	s.Apply(text)
 	s.StartWorker(takes("exec", "other", "third"), func(c *config.Config) { c.Worker.MaxConcurrentPolls = 1 })
 	for _, ref := range []string{"t.a", "t.b", "t.c", "t.d"} {
-		await(t, s, ref, func(status workflows.Status) bool { return status.Polls >= 5 })
+		await(t, s, ref, func(status workflows.Status) bool { return status.Polls >= 3 })
 	}
 }
 

@@ -33,7 +33,7 @@ import (
 )
 
 // Timeout bounds every wait of a test.
-const Timeout = 60 * time.Second
+const Timeout = 2 * time.Minute
 
 // Stack is a system under test.
 type Stack struct {
