@@ -39,6 +39,20 @@ func (g *Generator) check(ctx context.Context, batch sensor.Batch) ([]sensor.New
 	return good, bad, nil
 }
 
+// Reasons says for each item why it cannot become an event, or nil; items that name no trigger are of the given one.
+func (g *Generator) Reasons(ctx context.Context, triggerRef string, items []sensor.Item) ([]error, error) {
+	batch := sensor.Batch{TriggerRef: triggerRef}
+	for _, item := range items {
+		batch.Payloads = append(batch.Payloads, item.Payload)
+		batch.Triggers = append(batch.Triggers, item.TriggerRef)
+	}
+	accept, err := g.acceptors(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	return checkAll(ctx, batch, accept)
+}
+
 // acceptor says why a payload cannot become an event of its trigger, or nil.
 type acceptor func(payload []byte) error
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,9 +29,15 @@ type Runner interface {
 	Poll(ctx context.Context, req sensor.PollRequest) (sensor.Poll, error)
 }
 
+// Checker says for each item why it cannot become an event, or nil.
+type Checker interface {
+	Reasons(ctx context.Context, triggerRef string, items []sensor.Item) ([]error, error)
+}
+
 // Poller polls sensors.
 type Poller struct {
 	Store    TurnStore
+	Checker  Checker
 	Runner   Runner
 	Streams  *Follower // of what streams bring
 	Places   Places    // for polls that come past the queues of this worker
@@ -137,6 +144,10 @@ func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took
 	res.Host = p.Host
 	var heads []sensor.BatchHead
 	take := func(ctx context.Context, part sensor.Part) error {
+		part, err := p.withhold(ctx, turn.Sensor.TriggerRef, part)
+		if err != nil {
+			return err
+		}
 		appended, err := p.Store.Append(ctx, turn, part)
 		if err != nil {
 			return err
@@ -174,6 +185,24 @@ func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took
 	res.Again, res.NextAfter, res.Skip = poll.More, poll.NextAfter, clipText(poll.Skip, maxSkip)
 	res.Sandbox, res.Warm, res.Memory = poll.Sandbox, poll.Warm, poll.Usage.Memory
 	return res.with(heads), nil
+}
+
+// withhold takes the keys from items that will be refused: a payload that never becomes an event suppresses none.
+func (p *Poller) withhold(ctx context.Context, triggerRef string, part sensor.Part) (sensor.Part, error) {
+	if !slices.ContainsFunc(part.Items, func(item sensor.Item) bool { return item.Key != "" }) {
+		return part, nil
+	}
+	reasons, err := p.Checker.Reasons(ctx, triggerRef, part.Items)
+	if err != nil {
+		return part, fmt.Errorf("checking events with keys: %w", err)
+	}
+	part.Items = slices.Clone(part.Items)
+	for i, reason := range reasons {
+		if reason != nil {
+			part.Items[i].Key = ""
+		}
+	}
+	return part, nil
 }
 
 // maxSkip bounds, in bytes, what the reason for a skipped poll adds to a workflow's history.

@@ -75,9 +75,22 @@ func (uncounted) Rejected(string, int)               {}
 func (uncounted) Suppressed(string, int)             {}
 func (uncounted) Run(string, bool)                   {}
 
+// refuses refuses one payload.
+type refuses string
+
+func (r refuses) Reasons(_ context.Context, _ string, items []sensor.Item) ([]error, error) {
+	reasons := make([]error, len(items))
+	for i, item := range items {
+		if string(item.Payload) == string(r) {
+			reasons[i] = errors.New("refused")
+		}
+	}
+	return reasons, nil
+}
+
 func newPoller(store *tailStore, run code) *Poller {
 	return &Poller{
-		Store: store, Runner: run, Host: "here", Metrics: uncounted{},
+		Store: store, Checker: refuses("refused"), Runner: run, Host: "here", Metrics: uncounted{},
 		Settings: sensor.Settings{Timeout: time.Minute, PollInterval: time.Second, DedupeTTL: time.Hour},
 		Streams: &Follower{
 			Drainer: &Drainer{Store: &idleStore{}}, Signaler: &told{begin: time.Now()}, Logger: zap.NewNop(),
@@ -98,6 +111,18 @@ func part(cursor string, keys ...string) sensor.Part {
 		p.Items = append(p.Items, sensor.Item{Payload: []byte(`{}`), Key: key})
 	}
 	return p
+}
+
+// What never becomes an event takes no key from what does.
+func TestRefusedPayloadsHaveNoKeys(t *testing.T) {
+	t.Parallel()
+	p := newPoller(&tailStore{turn: active()}, nil)
+	given := sensor.Part{Items: []sensor.Item{{Payload: []byte("refused"), Key: "k"}, {Payload: []byte("{}"), Key: "k"}}}
+	got, err := p.withhold(t.Context(), "t.a", given)
+	require.NoError(t, err)
+	require.Empty(t, got.Items[0].Key)
+	require.Equal(t, "k", got.Items[1].Key)
+	require.Equal(t, "k", given.Items[0].Key, "what the runner gave is as it was")
 }
 
 func TestPollTakesParts(t *testing.T) {

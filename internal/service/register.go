@@ -58,7 +58,7 @@ func (s *Service) newPoller(steps *steps) (*activities.Poller, error) {
 		return nil, fmt.Errorf("asking for the name of this host: %w", err)
 	}
 	return &activities.Poller{
-		Store: s.store, Runner: s.code.mux, Settings: s.config.SensorSettings(), Grace: s.stopTimeout() / 2, Host: host,
+		Store: s.store, Checker: steps.generator, Runner: s.code.mux, Settings: s.config.SensorSettings(), Grace: s.stopTimeout() / 2, Host: host,
 		Places: s.places, Metrics: s.metrics,
 		Streams: &activities.Follower{
 			Drainer: steps.drainer, Signaler: s.fleet, Host: host, Sandbox: s.code.sandbox, Logger: s.logger.Named("stream"),

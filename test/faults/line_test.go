@@ -142,7 +142,10 @@ func newLine(t *testing.T, s *stack.Stack, src *source) *line {
 	recent := &activities.RecentEvents{}
 	l := &line{
 		crashes: c, t: t, stack: s,
-		poller:    &activities.Poller{Store: db, Runner: src, Settings: settings, Metrics: uncounted{}},
+		poller: &activities.Poller{
+			Store: db, Checker: &activities.Generator{Store: s.Store, Schemas: schema.NewCache(10)}, Runner: src, Settings: settings,
+			Metrics: uncounted{},
+		},
 		generator: &activities.Generator{Store: db, Publisher: broker, Schemas: schema.NewCache(10), Recent: recent, Metrics: uncounted{}},
 		matcher: activities.NewMatcher(activities.MatcherConfig{
 			Store: db, Publisher: broker, Recent: recent, Metrics: uncounted{}, Logger: zap.NewNop(),

@@ -91,3 +91,23 @@ func TestKeysTriggersAndTimes(t *testing.T) {
 		}
 	}
 }
+
+// A payload that is refused takes the key from no good one behind it.
+func TestARefusedPayloadSuppressesNothing(t *testing.T) {
+	t.Parallel()
+	s := stack.New(t, nil)
+	s.Apply(desk + `
+-- desk.py --
+def poll(ctx):
+    if ctx.cursor is None:
+        yield ctx.event({"n": "one"}, key="k")
+        yield ctx.event({"n": 1}, key="k")
+        yield ctx.event({"n": 2}, key="k")
+        ctx.cursor = 1
+`)
+	s.StartWorker()
+	status := await(t, s, "t.desk", func(status workflows.Status) bool { return status.Polls >= 2 })
+	require.EqualValues(t, 1, status.Events)
+	require.EqualValues(t, 1, status.Rejected)
+	require.EqualValues(t, 1, status.Suppressed)
+}
