@@ -93,7 +93,7 @@ func about(spec sensor.Spec) string {
 	if spec.Stream {
 		how = "a stream"
 	}
-	return fmt.Sprintf("Runtime `%s`, %s, by queue `%s`, failed after %d failures in a row.",
+	return fmt.Sprintf("Runtime `%s`, %s, by queue `%s`; gives up after %d failures in a row.",
 		spec.Runtime, how, spec.Queue, spec.MaxAttempts)
 }
 

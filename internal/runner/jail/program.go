@@ -27,7 +27,7 @@ func checkProgram(path string) error {
 	case err != nil:
 		return nil // it may well be executed without being readable
 	case bytes.HasPrefix(head, []byte("#!")):
-		words := bytes.Fields(firstLine(head[2:]))
+		words := bytes.FieldsFunc(firstLine(head[2:]), func(r rune) bool { return r == ' ' || r == '\t' }) // as the kernel does
 		if len(words) == 0 {
 			return fail(unix.ENOEXEC)
 		}
