@@ -82,11 +82,11 @@ func (s *Store) ClearKeys(ctx context.Context, sensorRef string, keys []string) 
 // call it at once; it waits for nobody.
 func (s *Store) SweepKeys(ctx context.Context, limit int) (int, error) {
 	tag, err := s.pool.Exec(ctx, `
-		delete from attune.event_key k
-		using (
+		with old as materialized ( -- so that the limit holds whatever the plan
 			select sensor_ref, key from attune.event_key where expires < now()
 			order by expires limit @limit for update skip locked
-		) old
+		)
+		delete from attune.event_key k using old
 		where k.sensor_ref = old.sensor_ref and k.key = old.key`, pgx.NamedArgs{"limit": limit})
 	if err != nil {
 		return 0, fmt.Errorf("deleting expired keys: %w", err)
