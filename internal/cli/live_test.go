@@ -171,7 +171,9 @@ func TestStatusNamesAQueueThatNoWorkerListensOn(t *testing.T) {
 	b.set("ATTUNE__WORKER__QUEUES", "python3")
 	b.withWorker()
 	b.becomes("live.orders", "running")
-	require.Contains(t, b.ok("status", "live.orders"), "note               no worker listens on queue exec: start one with --queues exec\n")
+	require.Eventually(t, func() bool {
+		return strings.Contains(b.ok("status", "live.orders"), " no worker listens on queue exec: start one with --queues exec\n")
+	}, patience, tick)
 	require.Equal(t, []any{"no worker listens on queue exec"}, b.column("note", "sensors", "--state", "running", "--limit", "1"))
 }
 
