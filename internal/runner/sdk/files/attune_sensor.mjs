@@ -213,7 +213,7 @@ class Context {
   }
 
   static fail(ctx, error) {
-    ctx.#send({ type: "error", message: describe(error), traceback: stack(error).slice(0, TEXT_LIMIT) });
+    ctx.#send({ type: "error", message: describe(error), traceback: beginning(stack(error)) });
     ctx.#over = true;
     ctx.#out.flush();
   }
@@ -235,6 +235,11 @@ function kind(value) {
 
 function clip(text) {
   return text.length <= TEXT_LIMIT ? text : `${text.slice(0, TEXT_LIMIT)}... (${text.length - TEXT_LIMIT} characters more)`;
+}
+
+/** The beginning of a text in whole lines: a part of one could be a part of a secret, which nobody would mask. */
+function beginning(text) {
+  return text.length <= TEXT_LIMIT ? text : text.slice(0, text.slice(0, TEXT_LIMIT).lastIndexOf("\n") + 1);
 }
 
 function encode(what, value) {

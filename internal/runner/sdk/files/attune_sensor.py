@@ -297,7 +297,7 @@ class Context:
         self._out.flush()
 
     def _fail(self, error: BaseException) -> None:
-        self._send({"type": "error", "message": _message(error), "traceback": _traceback(error)[-_TEXT_LIMIT:]})
+        self._send({"type": "error", "message": _message(error), "traceback": _end(_traceback(error))})
         self._over = True
         self._out.flush()
 
@@ -308,6 +308,13 @@ def _kind(value: object) -> str:
 
 def _clip(text: str) -> str:
     return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}... ({len(text) - _TEXT_LIMIT} characters more)"
+
+
+def _end(text: str) -> str:
+    """The end of a text in whole lines: a part of one could be a part of a secret, which nobody would mask."""
+    if len(text) <= _TEXT_LIMIT:
+        return text
+    return text[-_TEXT_LIMIT:].partition("\n")[2]
 
 
 def _encode(what: str, value: Any) -> str:
