@@ -1,0 +1,13 @@
+package sensor
+
+import "time"
+
+// Delivery is one request that a webhook sensor accepted: it waits in the database until the sensor's loop turns it
+// into an event.
+type Delivery struct {
+	ID         string    // UUIDv7, the payload's delivery_id and what the sender was answered
+	SensorRef  string    // of the webhook
+	Key        string    // how the sender names the delivery: a second one with the same key is a duplicate; empty: none
+	Payload    []byte    // of the event, complete
+	ReceivedAt time.Time // of the request
+}
