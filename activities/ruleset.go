@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -68,13 +69,8 @@ func (c *ruleCache) known(trigger string) *compiledRules {
 // compiledRules is a ruleset ready to be evaluated.
 type compiledRules struct {
 	version int64
-	rules   []compiledRule
+	rules   []*rule.Compiled
 	uses    map[condition.Root]bool // roots, other than the payload, that some rule looks at
-}
-
-type compiledRule struct {
-	rule    *sensor.Rule
-	program *condition.Program
 }
 
 // roots are the parts of a document besides the payload.
@@ -85,16 +81,15 @@ var roots = []condition.Root{condition.Config, condition.Event, condition.Trigge
 func compileRules(set sensor.Ruleset, logger *zap.Logger) *compiledRules {
 	c := &compiledRules{version: set.Version, uses: map[condition.Root]bool{}}
 	for i := range set.Rules {
-		rule := &set.Rules[i]
-		program, err := condition.Compile(condition.Mode(rule.Condition), rule.Conditions)
+		compiled, err := rule.Compile(&set.Rules[i])
 		if err != nil {
 			logger.Error("rule does not compile and matches nothing: apply its pack again",
-				zap.String("rule_ref", rule.Ref), zap.Error(err))
+				zap.String("rule_ref", set.Rules[i].Ref), zap.Error(err))
 			continue
 		}
-		c.rules = append(c.rules, compiledRule{rule: rule, program: program})
+		c.rules = append(c.rules, compiled)
 		for _, root := range roots {
-			c.uses[root] = c.uses[root] || program.Uses(root)
+			c.uses[root] = c.uses[root] || compiled.Uses(root)
 		}
 	}
 	return c
@@ -145,13 +140,18 @@ func (s rulesets) match(ctx context.Context, events []sensor.Event) ([]sensor.Ma
 		if len(rules.rules) == 0 {
 			continue
 		}
-		doc, err := rules.document(event, origins[event.TriggerRef])
+		values, err := rules.document(event, origins[event.TriggerRef])
 		if err != nil {
 			return nil, fmt.Errorf("event %d: %w", event.ID, err)
 		}
+		doc := rule.NewDocument(values)
 		for _, r := range rules.rules {
-			if r.program.Match(&doc) {
-				matches = append(matches, sensor.Match{Event: event, Rule: r.rule})
+			matched, err := r.Match(ctx, doc)
+			if err != nil {
+				return nil, err
+			}
+			if matched {
+				matches = append(matches, sensor.Match{Event: event, Rule: r.Rule})
 			}
 		}
 	}

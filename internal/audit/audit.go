@@ -99,7 +99,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		if err := a.batches(v.Batches(ctx)); err != nil {
 			return err
 		}
-		if err := a.events(v.Events(ctx), rules); err != nil {
+		if err := a.events(ctx, v.Events(ctx), rules); err != nil {
 			return err
 		}
 		if err := a.enforcements(v.Enforcements(ctx)); err != nil {
@@ -170,7 +170,7 @@ func (a *auditor) batch(b store.AuditBatch, subject string) {
 }
 
 // events checks order, enforcements and messages of each event.
-func (a *auditor) events(events iter.Seq2[store.AuditEvent, error], rules *ruleset) error {
+func (a *auditor) events(ctx context.Context, events iter.Seq2[store.AuditEvent, error], rules *ruleset) error {
 	var last store.AuditEvent
 	for e, err := range events {
 		if err != nil {
@@ -182,7 +182,9 @@ func (a *auditor) events(events iter.Seq2[store.AuditEvent, error], rules *rules
 			a.find(4, subject, "of sensor %s comes after event %d, but was polled before it", e.SensorRef, last.ID)
 		}
 		last = e
-		a.match(&e, rules, subject)
+		if err := a.match(ctx, &e, rules, subject); err != nil {
+			return err
+		}
 		a.publishedRow(row{KindEvent, e.ID}, subject, e.BatchStatus, e.Created)
 	}
 	return nil

@@ -1,27 +1,23 @@
 package audit
 
 import (
+	"context"
 	"iter"
 	"slices"
 
-	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
 )
 
 // ruleset is all rules as they are now, compiled.
 type ruleset struct {
-	byTrigger map[string][]rule
+	byTrigger map[string][]*rule.Compiled
 	triggerID map[string]int64 // by ref
 }
 
-type rule struct {
-	sensor.Rule
-	program *condition.Program
-}
-
 func (a *auditor) rules(rules iter.Seq2[sensor.Rule, error], triggers []sensor.Trigger) (*ruleset, error) {
-	set := &ruleset{byTrigger: map[string][]rule{}, triggerID: map[string]int64{}}
+	set := &ruleset{byTrigger: map[string][]*rule.Compiled{}, triggerID: map[string]int64{}}
 	for _, t := range triggers {
 		set.triggerID[t.Ref] = t.ID
 	}
@@ -29,18 +25,18 @@ func (a *auditor) rules(rules iter.Seq2[sensor.Rule, error], triggers []sensor.T
 		if err != nil {
 			return nil, err
 		}
-		program, err := condition.Compile(condition.Mode(r.Condition), r.Conditions)
+		compiled, err := rule.Compile(&r)
 		if err != nil {
 			a.find(2, "rule "+r.Ref, "does not compile, and so matches nothing: apply its pack again: %v", err)
 			continue
 		}
-		set.byTrigger[r.TriggerRef] = append(set.byTrigger[r.TriggerRef], rule{r, program})
+		set.byTrigger[r.TriggerRef] = append(set.byTrigger[r.TriggerRef], compiled)
 	}
 	return set, nil
 }
 
 // match checks an event's enforcements against the rules that are still as they were when it was matched.
-func (a *auditor) match(e *store.AuditEvent, rules *ruleset, subject string) {
+func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset, subject string) error {
 	for i := 1; i < len(e.RuleRefs); i++ {
 		if e.RuleRefs[i] == e.RuleRefs[i-1] {
 			a.find(2, subject, "has two enforcements of rule %s", e.RuleRefs[i])
@@ -48,27 +44,32 @@ func (a *auditor) match(e *store.AuditEvent, rules *ruleset, subject string) {
 	}
 	if e.Ruleset == nil {
 		a.unmatched(e, subject)
-		return
+		return nil
 	}
 	if e.TriggerID == nil || *e.TriggerID != rules.triggerID[e.TriggerRef] {
-		return // the trigger is another one by now, and its count of rulesets began anew
+		return nil // the trigger is another one by now, and its count of rulesets began anew
 	}
-	var doc *condition.Document
-	for _, r := range rules.byTrigger[e.TriggerRef] {
+	var doc *rule.Document
+	for _, compiled := range rules.byTrigger[e.TriggerRef] {
+		r := compiled.Rule
 		if r.Ruleset > *e.Ruleset {
 			continue // it has changed since
 		}
 		if doc == nil {
-			decoded, err := Document(&e.Event)
+			values, err := Document(&e.Event)
 			if err != nil {
 				a.find(2, subject, "cannot be read: %v", err)
-				return
+				return nil
 			}
-			doc = &decoded
+			doc = rule.NewDocument(values)
+		}
+		matches, err := compiled.Match(ctx, doc)
+		if err != nil {
+			return err
 		}
 		a.report.Evaluations++
 		enforced := slices.Contains(e.RuleRefs, r.Ref)
-		switch matches := r.Enabled && r.program.Match(doc); {
+		switch matches = matches && r.Enabled; {
 		case matches && !enforced:
 			a.find(2, subject, "matches rule %s, but has no enforcement of it", r.Ref)
 		case !matches && enforced && !r.Enabled:
@@ -77,6 +78,7 @@ func (a *auditor) match(e *store.AuditEvent, rules *ruleset, subject string) {
 			a.find(2, subject, "has an enforcement of rule %s, which it does not match", r.Ref)
 		}
 	}
+	return nil
 }
 
 // unmatched checks an event whose batch does not say by which rules of its trigger it was matched.

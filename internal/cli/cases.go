@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/rule"
+	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // casesBuffer is how much is read and written at once.
@@ -39,7 +41,7 @@ func answerCases(ctx context.Context, input io.Reader, output io.Writer) error {
 	for ctx.Err() == nil {
 		line, err := reader.ReadBytes('\n')
 		if len(line) > 0 {
-			if err := encoder.Encode(cache.answer(line)); err != nil {
+			if err := encoder.Encode(cache.answer(ctx, line)); err != nil {
 				return err
 			}
 		}
@@ -67,33 +69,33 @@ type caseError struct {
 const cacheSize = 1000
 
 // programs keeps compiled conditions, by mode and text.
-type programs map[string]*condition.Program
+type programs map[string]*rule.Compiled
 
-func (c programs) answer(line []byte) any {
-	explanation, err := c.explain(line)
+func (c programs) answer(ctx context.Context, line []byte) any {
+	explanation, err := c.explain(ctx, line)
 	if err != nil {
 		return caseError{err.Error()}
 	}
 	return explanation
 }
 
-func (c programs) explain(line []byte) (condition.Explanation, error) {
+func (c programs) explain(ctx context.Context, line []byte) (rule.Explanation, error) {
 	conditions, mode, doc, err := readCase(line)
 	if err != nil {
-		return condition.Explanation{}, err
+		return rule.Explanation{}, err
 	}
 	key := string(mode) + " " + string(conditions)
 	program := c[key]
 	if program == nil {
-		if program, err = condition.Compile(mode, conditions); err != nil {
-			return condition.Explanation{}, err
+		if program, err = rule.Compile(&sensor.Rule{Condition: string(mode), Conditions: conditions}); err != nil {
+			return rule.Explanation{}, err
 		}
 		if len(c) == cacheSize {
 			clear(c)
 		}
 		c[key] = program
 	}
-	return program.Explain(&doc), nil
+	return program.Explain(ctx, rule.NewDocument(doc))
 }
 
 // readCase reads a line: conditions, condition, and what the fields of a rule begin with.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/rule"
+	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 func newRule(s *session) *cobra.Command {
@@ -52,7 +55,7 @@ its turn. The exit code is 0 once every line is answered.`,
 			if t.cases != "" {
 				return s.testCases(c.Context(), t.cases)
 			}
-			return s.testRule(t)
+			return s.testRule(c.Context(), t)
 		},
 	}
 	flags := c.Flags()
@@ -69,7 +72,7 @@ its turn. The exit code is 0 once every line is answered.`,
 	return c
 }
 
-func (s *session) testRule(t ruleTest) error {
+func (s *session) testRule(ctx context.Context, t ruleTest) error {
 	if t.conditions == "-" && t.payload == "-" {
 		return errors.New("--conditions and --payload cannot both be the standard input: write one as @FILE")
 	}
@@ -81,7 +84,7 @@ func (s *session) testRule(t ruleTest) error {
 	if err != nil {
 		return err
 	}
-	program, err := condition.Compile(condition.Mode(t.condition), conditions)
+	compiled, err := rule.Compile(&sensor.Rule{Condition: t.condition, Conditions: conditions})
 	if err != nil {
 		return err
 	}
@@ -89,7 +92,10 @@ func (s *session) testRule(t ruleTest) error {
 	if err != nil {
 		return fmt.Errorf("--payload: %w", err)
 	}
-	explanation := program.Explain(&condition.Document{condition.Payload: value})
+	explanation, err := compiled.Explain(ctx, rule.NewDocument(condition.Document{condition.Payload: value}))
+	if err != nil {
+		return err
+	}
 	if err := s.explain(explanation, t.condition); err != nil {
 		return err
 	}
@@ -99,7 +105,7 @@ func (s *session) testRule(t ruleTest) error {
 	return nil
 }
 
-func (s *session) explain(e condition.Explanation, mode string) error {
+func (s *session) explain(e rule.Explanation, mode string) error {
 	if s.format != formatTable {
 		return s.format.encode(s.env.Stdout, e)
 	}

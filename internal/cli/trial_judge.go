@@ -9,6 +9,7 @@ import (
 
 	"github.com/attune-automation/sensors/internal/audit"
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/schema"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
@@ -16,12 +17,12 @@ import (
 
 // trialRule is what a rule makes of an event.
 type trialRule struct {
-	Rule        string                 `json:"rule"`
-	Fires       bool                   `json:"fires"`
-	Reason      string                 `json:"reason,omitempty"` // why it is not even looked at
-	Action      string                 `json:"action"`
-	Condition   string                 `json:"condition"`
-	Explanation *condition.Explanation `json:"explanation,omitempty"`
+	Rule        string            `json:"rule"`
+	Fires       bool              `json:"fires"`
+	Reason      string            `json:"reason,omitempty"` // why it is not even looked at
+	Action      string            `json:"action"`
+	Condition   string            `json:"condition"`
+	Explanation *rule.Explanation `json:"explanation,omitempty"`
 }
 
 // judge says of each event what would become of it.
@@ -50,7 +51,7 @@ func (r *trialReport) judge(ctx context.Context, t *target, match bool) error {
 		return err
 	}
 	for i := range r.Events {
-		if err := r.Events[i].match(t, rules); err != nil {
+		if err := r.Events[i].match(ctx, t, rules); err != nil {
 			return fmt.Errorf("event %d: %w", i+1, err)
 		}
 	}
@@ -125,42 +126,41 @@ func (t *target) storedKeys(ctx context.Context, events []trialEvent) (map[strin
 	return seen, nil
 }
 
-// compiledRule is a rule that can be evaluated.
-type compiledRule struct {
-	sensor.Rule
-	program *condition.Program
-}
-
-func (t *target) compile() ([]compiledRule, error) {
-	var all []compiledRule
-	for _, rule := range t.rules {
-		program, err := condition.Compile(condition.Mode(rule.Condition), rule.Conditions)
+func (t *target) compile() ([]*rule.Compiled, error) {
+	var all []*rule.Compiled
+	for _, r := range t.rules {
+		compiled, err := rule.Compile(&r)
 		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", rule.Ref, err)
+			return nil, fmt.Errorf("rule %s: %w", r.Ref, err)
 		}
-		all = append(all, compiledRule{rule, program})
+		all = append(all, compiled)
 	}
 	return all, nil
 }
 
-func (e *trialEvent) match(t *target, rules []compiledRule) error {
+func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compiled) error {
 	e.Rules = []trialRule{}
 	if e.Refused != "" || e.Suppressed != "" {
 		return nil
 	}
-	doc, err := e.document(t)
+	values, err := e.document(t)
 	if err != nil {
 		return err
 	}
-	for _, rule := range rules {
-		if rule.TriggerRef != e.Trigger {
+	doc := rule.NewDocument(values)
+	for _, compiled := range rules {
+		r := compiled.Rule
+		if r.TriggerRef != e.Trigger {
 			continue
 		}
-		verdict := trialRule{Rule: rule.Ref, Action: rule.ActionRef, Condition: rule.Condition}
-		if !rule.Enabled {
+		verdict := trialRule{Rule: r.Ref, Action: r.ActionRef, Condition: r.Condition}
+		if !r.Enabled {
 			verdict.Reason = "it is disabled"
 		} else {
-			explanation := rule.program.Explain(&doc)
+			explanation, err := compiled.Explain(ctx, doc)
+			if err != nil {
+				return err
+			}
 			verdict.Fires, verdict.Explanation = explanation.Matched, &explanation
 		}
 		e.Rules = append(e.Rules, verdict)

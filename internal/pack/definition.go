@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/schema"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -47,25 +48,25 @@ func (l *loader) defineTriggers(known []sensor.Trigger) {
 
 func (l *loader) defineRules() {
 	l.define("rules", ruleKeys, func(s section, ref string) {
-		rule := sensor.Rule{
+		r := sensor.Rule{
 			Ref: ref, PackRef: l.pack.Ref,
 			Label: s.text("label", ref), Description: s.text("description", ""), Enabled: s.enabled(),
 			TriggerRef: l.trigger(s),
 			Condition:  s.text("condition", string(condition.All)),
 			Conditions: s.list("conditions", "[]"),
 		}
-		if rule.Conditions != nil {
-			_, err := condition.Compile(condition.Mode(rule.Condition), rule.Conditions)
+		if r.Conditions != nil {
+			_, err := rule.Compile(&r)
 			s.conditionProblems(err)
 		}
-		l.act(s, &rule)
-		l.pack.Rules = append(l.pack.Rules, rule)
+		l.act(s, &r)
+		l.pack.Rules = append(l.pack.Rules, r)
 	})
 	slices.SortFunc(l.pack.Rules, func(a, b sensor.Rule) int { return cmp.Compare(a.Ref, b.Ref) })
 }
 
 // act reads what a match of the rule orders.
-func (l *loader) act(s section, rule *sensor.Rule) {
+func (l *loader) act(s section, r *sensor.Rule) {
 	const remedy = "write action: {ref: PACK.NAME, params: {...}}"
 	n, ok := s.value("action")
 	switch {
@@ -77,11 +78,11 @@ func (l *loader) act(s section, rule *sensor.Rule) {
 		return
 	}
 	action := newSection(s.doc, n, below(s.path, "action"), actionKeys...)
-	rule.ActionRef = action.required("ref", "write the ref of the action, PACK.NAME")
-	if err := sensor.CheckRef(rule.ActionRef); err != nil && rule.ActionRef != "" {
+	r.ActionRef = action.required("ref", "write the ref of the action, PACK.NAME")
+	if err := sensor.CheckRef(r.ActionRef); err != nil && r.ActionRef != "" {
 		action.report("ref", "%v", err)
 	}
-	rule.ActionParams = action.object("params", "{}")
+	r.ActionParams = action.object("params", "{}")
 }
 
 var conditionKeys = regexp.MustCompile(`[^.\[\]]+`)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/pack"
+	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/schema"
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -28,14 +29,14 @@ type example struct {
 	*bundle
 	req   runner.Request
 	out   *schema.Schema
-	rules map[string]*condition.Program
+	rules map[string]*rule.Compiled
 }
 
 func loadExample(t *testing.T, ref string, set ...string) *example {
 	t.Helper()
 	loaded, err := pack.Load("../../../packs/examples", pack.Options{Set: set})
 	require.NoError(t, err)
-	e := &example{bundle: setup(t), rules: map[string]*condition.Program{}}
+	e := &example{bundle: setup(t), rules: map[string]*rule.Compiled{}}
 	e.archives.put(loaded.Archive)
 	i := slices.IndexFunc(loaded.Sensors, func(s sensor.Sensor) bool { return s.Ref == ref })
 	require.GreaterOrEqual(t, i, 0)
@@ -49,9 +50,9 @@ func loadExample(t *testing.T, ref string, set ...string) *example {
 			require.NoError(t, err)
 		}
 	}
-	for _, rule := range loaded.Rules {
-		if rule.TriggerRef == def.TriggerRef {
-			e.rules[rule.Ref], err = condition.Compile(condition.Mode(rule.Condition), rule.Conditions)
+	for _, r := range loaded.Rules {
+		if r.TriggerRef == def.TriggerRef {
+			e.rules[r.Ref], err = rule.Compile(&r)
 			require.NoError(t, err)
 		}
 	}
@@ -71,8 +72,11 @@ func (e *example) next(t *testing.T) (events []map[string]any, matched [][]strin
 		payload, err := condition.Decode(raw)
 		require.NoError(t, err)
 		rules := []string{}
-		for ref, rule := range e.rules {
-			if rule.Match(&condition.Document{condition.Payload: payload}) {
+		doc := rule.NewDocument(condition.Document{condition.Payload: payload})
+		for ref, r := range e.rules {
+			matches, err := r.Match(t.Context(), doc)
+			require.NoError(t, err)
+			if matches {
 				rules = append(rules, ref)
 			}
 		}
