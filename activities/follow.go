@@ -19,6 +19,7 @@ type Brought struct {
 	Tally             // of batches worked off since it last told
 	Suppressed int    `json:"suppressed,omitempty"` // payloads that were dropped since then, because their key was there already
 	Stored     bool   `json:"stored,omitempty"`     // batches wait that the worker cannot work off: the workflow has to
+	Pushed     bool   `json:"pushed,omitempty"`     // of a sensor that is polled: there is something, poll at once
 }
 
 // Signaler reaches the workflows of sensors.

@@ -21,6 +21,10 @@ type TurnStore interface {
 	// Append stores a part of what a poll brought behind the turn's tail; sensor.ErrTurnLost when the tail is another
 	// by now, because another poll of the sensor came first.
 	Append(ctx context.Context, turn sensor.Turn, part sensor.Part) (sensor.Appended, error)
+	// Entries returns what the sensor keeps besides its cursor.
+	Entries(ctx context.Context, sensorRef string) ([]sensor.Entry, error)
+	// Complete records that the sensor, as it is defined by now, has brought all that it ever will.
+	Complete(ctx context.Context, def sensor.Sensor) error
 }
 
 // Runner runs a sensor's code once. A failure of the code is a *sensor.Fault, code that was not run is a
@@ -50,7 +54,7 @@ type Poller struct {
 // PollInput says which sensor to poll.
 type PollInput struct {
 	SensorRef string `json:"sensor_ref"`
-	Queue     string `json:"queue,omitempty"` // decline unless this worker listens on it; empty: the poll came by its queue
+	Queue     string `json:"queue,omitempty"` // decline unless this worker listens on it; empty: the poll came by its queue, or has none
 }
 
 // Places are what polls that run at the same time on one worker take.
@@ -70,6 +74,7 @@ type PollResult struct {
 	Inactive   string        `json:"inactive,omitempty"`   // why the sensor should not run any more; empty: it should
 	Again      bool          `json:"again,omitempty"`      // the code has more to bring: poll again at once
 	NextAfter  time.Duration `json:"next_after,omitempty"` // when to poll next, from now; 0: at the interval
+	NextAt     time.Time     `json:"next_at,omitzero"`     // when to poll next; zero: see NextAfter
 	Skip       string        `json:"skip,omitempty"`       // why the code brought nothing, as it says
 	Suppressed int           `json:"suppressed,omitempty"` // payloads that were dropped because their key was there already
 	Waiting    string        `json:"waiting,omitempty"`    // what the code waits for, and so was not run; look again after NextAfter
@@ -169,6 +174,8 @@ func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took
 	}
 	poll, err := p.Runner.Poll(ctx, sensor.PollRequest{
 		Sensor: turn.Sensor, Cursor: turn.Cursor, Timeout: turn.Sensor.Spec(p.Settings).Timeout, Take: take,
+		Seq:     func() int64 { return turn.TailSeq },
+		Entries: func(ctx context.Context) ([]sensor.Entry, error) { return p.Store.Entries(ctx, turn.Sensor.Ref) },
 	})
 	if waiting, ok := errors.AsType[*sensor.NotReady](err); ok {
 		res.Waiting, res.NextAfter = waiting.Reason, waiting.RetryAfter
@@ -181,7 +188,14 @@ func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took
 	if err != nil {
 		return res, fmt.Errorf("polling %q: %w", turn.Sensor.Ref, err)
 	}
+	if poll.Done {
+		if err := p.Store.Complete(ctx, turn.Sensor); err != nil {
+			return res, err
+		}
+		res.Inactive = InactiveCompleted
+	}
 	p.Metrics.Run(turn.Sensor.Runtime, poll.Warm)
+	res.NextAt = poll.NextAt
 	res.Again, res.NextAfter, res.Skip = poll.More, poll.NextAfter, clipText(poll.Skip, maxSkip)
 	res.Sandbox, res.Warm, res.Memory = poll.Sandbox, poll.Warm, poll.Usage.Memory
 	return res.with(heads), nil
@@ -224,7 +238,11 @@ func (r PollResult) with(heads []sensor.BatchHead) PollResult {
 	return r
 }
 
-const inactiveRemoved = "its definition was removed"
+// The reasons for which a sensor should not run that are told apart from others.
+const (
+	InactiveCompleted = "it has brought all that it ever will"
+	inactiveRemoved   = "its definition was removed"
+)
 
 func inactive(s sensor.Sensor) string {
 	switch {
@@ -232,6 +250,8 @@ func inactive(s sensor.Sensor) string {
 		return "it or its trigger is disabled"
 	case s.Stopped:
 		return "an operator stopped it"
+	case s.Completed:
+		return InactiveCompleted
 	}
 	return ""
 }

@@ -23,6 +23,9 @@ type tailStore struct {
 	ttl    time.Duration // of the last part
 	rivals int           // how many appends another poll comes before
 	gone   bool
+
+	entries   []sensor.Entry
+	completed int64
 }
 
 func (s *tailStore) Turn(context.Context, string) (sensor.Turn, error) {
@@ -57,6 +60,13 @@ func (s *tailStore) Append(_ context.Context, turn sensor.Turn, part sensor.Part
 		appended.Batches = []sensor.BatchHead{{ID: 100 + s.turn.TailSeq, Count: n}}
 	}
 	return appended, nil
+}
+
+func (s *tailStore) Entries(context.Context, string) ([]sensor.Entry, error) { return s.entries, nil }
+
+func (s *tailStore) Complete(_ context.Context, def sensor.Sensor) error {
+	s.completed = def.Version
+	return nil
 }
 
 // code plays a sensor's code.

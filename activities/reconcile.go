@@ -225,7 +225,7 @@ func (r *Reconciler) drain(ctx context.Context, report *Report, sensors []sensor
 func (r *Reconciler) findUnserved(ctx context.Context, report *Report, sensors []sensor.Sensor) {
 	polled := map[string]int{}
 	for _, s := range sensors {
-		if s.Active() {
+		if s.Active() && !s.Local() {
 			polled[s.PollQueue()]++
 		}
 	}

@@ -123,6 +123,7 @@ create table attune.sensor_state (
     committed_seq bigint      not null default 0,
     cursor        jsonb,
     stopped       boolean     not null default false,
+    completed     bigint,
     updated       timestamptz not null default now()
 );
 comment on table attune.sensor_state is 'Where a sensor got to. Kept by ref, so that a sensor that is removed and applied again goes on where it was.';
@@ -130,7 +131,19 @@ comment on column attune.sensor_state.sensor_ref is 'Ref of the sensor.';
 comment on column attune.sensor_state.committed_seq is 'Sequence number of the last change of the cursor: a batch whose events are rows, a poll that moved only the cursor, or an operator''s edit.';
 comment on column attune.sensor_state.cursor is 'What the next poll starts from, owned by the sensor''s code; null: from the beginning.';
 comment on column attune.sensor_state.stopped is 'True: an operator stopped the sensor, and it stays so until started again.';
+comment on column attune.sensor_state.completed is 'The version of the definition at which the sensor had brought all that it ever will; null: there may be more.';
 comment on column attune.sensor_state.updated is 'When this row last changed.';
+
+create table attune.sensor_entry (
+    sensor_ref text  not null,
+    key        text  not null,
+    value      jsonb not null,
+    primary key (sensor_ref, key)
+);
+comment on table attune.sensor_entry is 'What a sensor keeps besides its cursor, because it is much and changes little at a time. Kept by ref, as the sensor''s state is.';
+comment on column attune.sensor_entry.sensor_ref is 'Ref of the sensor.';
+comment on column attune.sensor_entry.key is 'What the value is about, such as the path of a file.';
+comment on column attune.sensor_entry.value is 'What the sensor''s runtime keeps of it.';
 
 create table attune.rule (
     id            bigint      generated always as identity primary key,

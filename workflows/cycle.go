@@ -37,6 +37,7 @@ func (l *loop) cycle(ctx workflow.Context) error {
 func (l *loop) beginPoll(ctx workflow.Context) {
 	l.polls++
 	l.pollNow = false
+	l.carry.Pushed = false // what comes from now on may miss this poll
 	l.started++
 	l.last = PollReport{}
 	if !l.spec.Stream { // its worker says when it starts
@@ -113,6 +114,8 @@ func (l *loop) following(now time.Time, polled activities.PollResult) time.Time 
 	switch {
 	case polled.Again:
 		return now
+	case !polled.NextAt.IsZero():
+		return polled.NextAt
 	case polled.NextAfter > 0:
 		return now.Add(polled.NextAfter)
 	}
@@ -137,7 +140,11 @@ func (l *loop) finish(ctx workflow.Context) (SensorResult, error) {
 	if err := l.sweep(ctx); err != nil {
 		return SensorResult{}, err
 	}
-	if err := l.enter(ctx, StateStopped); err != nil {
+	state := StateStopped
+	if l.stopping == activities.InactiveCompleted {
+		state = StateCompleted
+	}
+	if err := l.enter(ctx, state); err != nil {
 		return SensorResult{}, err
 	}
 	if err := l.settle(ctx); err != nil {

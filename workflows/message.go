@@ -18,7 +18,7 @@ const (
 	UpdateSetCursor = "set-cursor" // takes CursorEdit
 	SignalStop      = "stop"       // takes the reason, a string
 	SignalReload    = "reload"     // no argument: the definition changed
-	SignalWake      = "wake"       // takes activities.Brought: what a stream brought, or that batches wait
+	SignalWake      = "wake"       // takes activities.Brought: what a stream brought, or that something waits
 	SignalReconcile = "reconcile"  // no argument, to the manager: look at all sensors at once
 )
 
@@ -42,6 +42,7 @@ const (
 	StateBackingOff State = "backing_off" // after a failure, until the next attempt
 	StateFailed     State = "failed"      // for good, until restarted or its definition changes
 	StateStopped    State = "stopped"
+	StateCompleted  State = "completed" // it has brought all that it ever will, until its definition changes
 )
 
 // Status answers QueryStatus.

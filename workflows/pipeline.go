@@ -77,11 +77,7 @@ func process(ctx workflow.Context, batchID int64, heavy bool) (Processed, error)
 // retried for ever, so that an outage shows as a pending activity and heals by itself. Heavy work is regular at once.
 func step(ctx workflow.Context, heavy bool, summary string, activity, result any, args ...any) error {
 	if !heavy {
-		local := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-			StartToCloseTimeout: localTimeout,
-			RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
-			Summary:             summary,
-		})
+		local := workflow.WithLocalActivityOptions(ctx, localOptions(summary))
 		err := workflow.ExecuteLocalActivity(local, activity, args...).Get(ctx, result)
 		if err == nil || final(err) {
 			return err
@@ -94,6 +90,15 @@ func step(ctx workflow.Context, heavy bool, summary string, activity, result any
 		Summary:             summary,
 	})
 	return workflow.ExecuteActivity(regular, activity, args...).Get(ctx, result)
+}
+
+// localOptions are those of a local activity that is tried once.
+func localOptions(summary string) workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		StartToCloseTimeout: localTimeout,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:             summary,
+	}
 }
 
 // final says whether trying again is pointless: the order was refused, or the workflow is cancelled.

@@ -14,7 +14,17 @@ const pollMargin = time.Minute
 
 // poll runs the poll activity: on the worker at hand if that listens on the sensor's queue, else on that queue. A stop
 // that comes meanwhile cancels it: what it has not stored is not lost, since the cursor has not moved.
+//
+// A poll that takes milliseconds is a local activity. When that fails for a reason that is not the sensor's, the same
+// poll goes the regular way, where an outage shows.
 func (l *loop) poll(ctx workflow.Context) (activities.PollResult, error) {
+	if l.spec.Local {
+		polled, err := l.pollLocally(ctx)
+		if err == nil || final(err) {
+			return polled, err
+		}
+		return l.pollAt(ctx, anywhere(ctx))
+	}
 	if !l.remote {
 		polled, err := l.pollAt(ctx, l.nearby(ctx))
 		if !polled.Elsewhere && !untaken(err) {
@@ -26,6 +36,13 @@ func (l *loop) poll(ctx workflow.Context) (activities.PollResult, error) {
 	if untaken(err) {
 		return l.unserved(), nil
 	}
+	return polled, err
+}
+
+func (l *loop) pollLocally(ctx workflow.Context) (polled activities.PollResult, err error) {
+	options := localOptions("poll " + l.ref)
+	in := activities.PollInput{SensorRef: l.ref}
+	err = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), poller.Poll, in).Get(ctx, &polled)
 	return polled, err
 }
 

@@ -26,14 +26,19 @@ func PollQueue(taskQueue, queue string) string { return taskQueue + "/" + queue 
 // place is where a poll is scheduled.
 type place struct {
 	taskQueue string
-	patience  time.Duration
-	queue     string // the worker declines the poll unless it listens on this queue; empty: it is on that very queue
+	patience  time.Duration // 0: without end
+	queue     string        // the worker declines the poll unless it listens on this queue; empty: it never does
 }
 
 // nearby is the task queue of the workflow itself. The worker at hand takes a poll from there as part of the workflow's
 // own task, which spares the engine a write, unless it does not listen on the sensor's queue.
 func (l *loop) nearby(ctx workflow.Context) place {
 	return place{taskQueue: workflow.GetInfo(ctx).TaskQueueName, patience: nearbyTimeout, queue: l.spec.Queue}
+}
+
+// anywhere is the same task queue, for polls that every worker takes, however long that may last.
+func anywhere(ctx workflow.Context) place {
+	return place{taskQueue: workflow.GetInfo(ctx).TaskQueueName}
 }
 
 // queued is the queue of the sensor's polls.

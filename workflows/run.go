@@ -52,11 +52,16 @@ func (l *loop) wait(ctx workflow.Context) error {
 	return err
 }
 
-// due says whether the next poll should begin now: at its time unless a pause holds it back, or because an operator
-// wants it. An edit of the cursor goes first.
+// due says whether the next poll should begin now: at its time, or when something waits for it, unless a pause holds it
+// back; or because an operator wants it. An edit of the cursor goes first.
 func (l *loop) due(ctx workflow.Context) bool {
-	onTime := !l.carry.Paused && !workflow.Now(ctx).Before(l.carry.NextPoll)
-	return l.edits == 0 && (l.pollNow || onTime)
+	onTime := !workflow.Now(ctx).Before(l.carry.NextPoll) || l.pushed()
+	return l.edits == 0 && (l.pollNow || (onTime && !l.carry.Paused))
+}
+
+// pushed says whether something waits for the next poll, and nothing is known that this poll should wait for.
+func (l *loop) pushed() bool {
+	return l.carry.Pushed && l.carry.Progress.Waiting == "" && (l.attempt == 1 || l.recovered)
 }
 
 // receive takes in the signals that have come.

@@ -22,6 +22,7 @@ type Carry struct {
 	Paused   bool      `json:"paused,omitempty"`
 	NextPoll time.Time `json:"next_poll,omitzero"`
 	Stored   bool      `json:"stored,omitempty"`  // batches are stored that nobody works on
+	Pushed   bool      `json:"pushed,omitempty"`  // something waits for the next poll
 	Failure  *Failure  `json:"failure,omitempty"` // ended the run before, which had recovered: this one fails with it
 }
 

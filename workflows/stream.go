@@ -123,6 +123,7 @@ func (l *loop) note(ctx workflow.Context, b activities.Brought) {
 	l.credit(ctx, b.Tally)
 	p.Suppressed += int64(b.Suppressed)
 	l.carry.Stored = l.carry.Stored || b.Stored
+	l.carry.Pushed = (l.carry.Pushed || b.Pushed) && !l.spec.Stream
 	l.news = true
 }
 

@@ -25,7 +25,7 @@ func TestCompletionOffersRefs(t *testing.T) {
 		"emit --payload {} ":        "shop.order\nshop.quiet\n:4\n",
 		"events --sensor ":          "shop.orders\nshop.returns\nshop.silent\n:4\n",
 		"enforcements --rule ":      "shop.big\nshop.every\n:4\n",
-		"sensors --state ":          "running\npaused\nbacking_off\nfailed\nstopped\ndisabled\nwaiting\n:4\n",
+		"sensors --state ":          "running\npaused\nbacking_off\nfailed\nstopped\ncompleted\ndisabled\nwaiting\n:4\n",
 		"events -o ":                "table\njson\nyaml\n:4\n",
 		"rule test --condition ":    "all\nany\n:4\n",
 		"completion ":               "bash\nzsh\nfish\n:4\n",

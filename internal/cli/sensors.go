@@ -22,7 +22,7 @@ const (
 
 var states = []string{
 	string(workflows.StateRunning), string(workflows.StatePaused), string(workflows.StateBackingOff),
-	string(workflows.StateFailed), string(workflows.StateStopped), stateDisabled, stateWaiting,
+	string(workflows.StateFailed), string(workflows.StateStopped), string(workflows.StateCompleted), stateDisabled, stateWaiting,
 }
 
 // sensorRow is a sensor in a listing.
@@ -31,8 +31,8 @@ type sensorRow struct {
 	State      string    `json:"state"`
 	Since      time.Time `json:"since,omitzero"` // start of the current run, or end of a failed one
 	Runtime    string    `json:"runtime"`
-	Queue      string    `json:"queue"`          // of its polls
-	Note       string    `json:"note,omitempty"` // what is in its way
+	Queue      string    `json:"queue,omitempty"` // of its polls
+	Note       string    `json:"note,omitempty"`  // what is in its way
 	TriggerRef string    `json:"trigger_ref"`
 	PackRef    string    `json:"pack_ref"`
 	Label      string    `json:"label"`
@@ -54,8 +54,8 @@ func newSensors(s *session) *cobra.Command {
 		Use:   "sensors",
 		Short: "List the sensors and how they are",
 		Long: `List the sensors and how they are: running, paused, backing_off (after a failure), failed (for good), stopped (by an
-operator), disabled (in the pack's files), or waiting (for a place, for a worker that takes its polls, or for what its
-code depends on).`,
+operator), completed (it has brought all that it ever will), disabled (in the pack's files), or waiting (for a place, for
+a worker that takes its polls, or for what its code depends on).`,
 		Example: `  starter sensors
   starter sensors --state failed
   starter sensors --pack examples --runtime core.python3 -o json`,
@@ -79,7 +79,7 @@ code depends on).`,
 	flags.StringVar(&filter.runtime, "runtime", "", "only those of the runtime with this `REF`")
 	flags.Var(&most, "limit", "at most this many (default all)")
 	complete(c, "state", states...)
-	complete(c, "runtime", sensor.RuntimePython, sensor.RuntimeNode, sensor.RuntimeExec)
+	complete(c, "runtime", sensor.Runtimes()...)
 	s.completeRefFlag(c, "trigger", triggerRefs)
 	return c
 }
@@ -124,7 +124,7 @@ func annotate(ctx context.Context, f *fleet.Fleet, sensors []sensor.Sensor, all 
 		if !def.Active() || row.State == string(workflows.StateFailed) {
 			continue
 		}
-		if _, known := listens[row.Queue]; !known {
+		if _, known := listens[row.Queue]; !known && !def.Local() {
 			heard, err := f.Listens(ctx, row.Queue)
 			if err != nil {
 				return err
@@ -132,7 +132,7 @@ func annotate(ctx context.Context, f *fleet.Fleet, sensors []sensor.Sensor, all 
 			listens[row.Queue] = heard
 		}
 		switch {
-		case !listens[row.Queue]:
+		case !listens[row.Queue] && !def.Local():
 			row.Note = unserved(row.Queue)
 		case row.State != stateWaiting:
 		case all[def.Ref].State == workflows.StateWaiting:
@@ -155,6 +155,8 @@ func stateOf(def sensor.Sensor, live fleet.Live) (state string, current bool) {
 		return stateDisabled, false
 	case def.Stopped:
 		return string(workflows.StateStopped), false
+	case def.Completed:
+		return string(workflows.StateCompleted), false
 	case failed && live.Version == def.Version:
 		return string(live.State), true
 	}

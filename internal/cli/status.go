@@ -38,6 +38,9 @@ type queueStatus struct {
 
 // String says who listens.
 func (q queueStatus) String() string {
+	if q.Name == "" {
+		return "none: any worker that runs workflows polls it"
+	}
 	if len(q.Workers) == 0 {
 		return q.Name + ", " + unserved(q.Name)
 	}
@@ -56,7 +59,7 @@ func (s sensorStatus) obstacle(def sensor.Sensor) string {
 	switch {
 	case !s.Live.Running || !def.Active():
 		return ""
-	case len(s.Queue.Workers) == 0:
+	case len(s.Queue.Workers) == 0 && !def.Local():
 		return fmt.Sprintf("%s: start one with --queues %s", unserved(s.Queue.Name), s.Queue.Name)
 	}
 	return s.Live.Waiting
@@ -96,8 +99,10 @@ func (o *operator) status(ctx context.Context, ref string) (sensorStatus, error)
 	status := sensorStatus{
 		Ref: ref, Definition: newDefinition(def), Cursor: orNull(cursor), Queue: queueStatus{Name: def.PollQueue()},
 	}
-	if status.Queue.Workers, err = o.fleet.Listeners(ctx, def.PollQueue()); err != nil {
-		return sensorStatus{}, err
+	if !def.Local() {
+		if status.Queue.Workers, err = o.fleet.Listeners(ctx, def.PollQueue()); err != nil {
+			return sensorStatus{}, err
+		}
 	}
 	if status.Steps, err = o.fleet.Steps(ctx, ref); err != nil {
 		return sensorStatus{}, err

@@ -115,7 +115,7 @@ func TestDefaults(t *testing.T) {
 			MaxRestartBackoff: 5 * time.Minute, ManagerInterval: 60 * time.Second, DedupeTTL: 7 * 24 * time.Hour,
 		},
 		Worker: Worker{
-			Roles: []string{RoleWorkflows, RoleActivities}, Queues: []string{"python3", "nodejs", "exec"}, ShutdownTimeout: 30 * time.Second,
+			Roles: []string{RoleWorkflows, RoleActivities}, Queues: []string{"python3", "nodejs", "exec", "filewatch"}, ShutdownTimeout: 30 * time.Second,
 			MaxConcurrentPolls: 100, CacheDir: cache,
 		},
 		Runtime: Runtime{

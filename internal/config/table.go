@@ -77,9 +77,9 @@ func workerKeys(c *Config) []key {
 		{name: "worker.roles", value: listValue{field: &c.Worker.Roles, word: choices{RoleWorkflows, RoleActivities}}, fallback: "workflows,activities",
 			doc: "What this worker does: drive sensors, and write and publish what they bring (`workflows`); poll, and do what " +
 				"had to be tried again (`activities`). A list in YAML, separated by commas in the environment."},
-		{name: "worker.queues", value: listValue{field: &c.Worker.Queues, word: queueNames()}, fallback: "python3,nodejs,exec",
+		{name: "worker.queues", value: listValue{field: &c.Worker.Queues, word: queueNames()}, fallback: "python3,nodejs,exec,filewatch",
 			doc: "Queues whose polls this worker takes, if it has the role `activities`. A sensor's polls go to the queue that its " +
-				"file names (`queue`), or to that of its runtime: `python3`, `nodejs` or `exec`."},
+				"file names (`queue`), or to that of its runtime: `python3`, `nodejs`, `exec` or `filewatch`. Timers and webhooks need none."},
 		{name: "worker.shutdown_timeout", value: durationValue{field: &c.Worker.ShutdownTimeout, min: time.Second, max: time.Hour}, fallback: "30s",
 			doc: "Time that work in hand has to finish after SIGTERM; what remains is handed back."},
 		{name: "worker.max_concurrent_polls", value: intValue{field: &c.Worker.MaxConcurrentPolls, min: 1, max: 100_000}, fallback: "100",

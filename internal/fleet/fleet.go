@@ -90,11 +90,16 @@ func (f *Fleet) Launch(ctx context.Context, spec sensor.Spec) (bool, error) {
 
 func about(spec sensor.Spec) string {
 	how := fmt.Sprintf("polled every %s", spec.PollInterval)
-	if spec.Stream {
+	switch {
+	case spec.Stream:
 		how = "a stream"
+	case spec.Runtime == sensor.RuntimeTimer:
+		how = "polled at each tick"
 	}
-	return fmt.Sprintf("Runtime `%s`, %s, by queue `%s`; gives up after %d failures in a row.",
-		spec.Runtime, how, spec.Queue, spec.MaxAttempts)
+	if spec.Queue != "" {
+		how += fmt.Sprintf(", by queue `%s`", spec.Queue)
+	}
+	return fmt.Sprintf("Runtime `%s`, %s; gives up after %d failures in a row.", spec.Runtime, how, spec.MaxAttempts)
 }
 
 // Stop asks a running sensor to finish what it has in hand and complete. A sensor that does not run is left alone.

@@ -13,7 +13,6 @@ import (
 func (l *loader) configure(s section, def *sensor.Sensor) {
 	own, params := s.schema("param_schema")
 	def.ParamSchema = own
-	def.Config = s.object("config", "{}")
 	if def.Config == nil {
 		return
 	}

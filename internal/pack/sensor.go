@@ -2,6 +2,7 @@ package pack
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
 
@@ -17,7 +18,7 @@ var (
 		"param_schema", "config",
 	}
 	limitKeys = []string{"cpu", "memory", "open_files", "processes", "output"}
-	runtimes  = []string{sensor.RuntimePython, sensor.RuntimeNode, sensor.RuntimeExec}
+	runtimes  = append(sensor.CodeRuntimes(), slices.Sorted(maps.Keys(builtins))...)
 	modes     = []string{string(sensor.ModePoll), string(sensor.ModeStream)}
 	sandboxes = []string{string(sensor.SandboxAuto), string(sensor.SandboxBwrap), string(sensor.SandboxNone)}
 	queueName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,99}$`)
@@ -28,7 +29,6 @@ func (l *loader) defineSensors() {
 		def := sensor.Sensor{
 			Ref: ref, PackRef: l.pack.Ref,
 			Label: s.text("label", ref), Description: s.text("description", ""), Enabled: s.enabled(),
-			TriggerRefs:        l.sensorTriggers(s),
 			Mode:               sensor.Mode(s.choice("mode", modes, string(sensor.ModePoll))),
 			PollInterval:       s.duration("poll_interval", minDuration, maxInterval),
 			Timeout:            s.duration("timeout", minDuration, maxTimeout),
@@ -41,22 +41,35 @@ func (l *loader) defineSensors() {
 			Warm:               s.flag("warm"),
 			Limits:             s.limits(),
 		}
+		def.Runtime = s.runtime()
+		def.Config = s.object("config", "{}")
+		own, builtin := builtins[def.Runtime]
+		if !builtin {
+			def.Entrypoint = l.entrypoint(s, def.Runtime)
+		}
+		def.TriggerRefs = l.sensorTriggers(s, own.defaultTrigger(def.Config))
 		if len(def.TriggerRefs) > 0 {
 			def.TriggerRef = def.TriggerRefs[0]
 		}
-		def.Runtime, def.Entrypoint = l.code(s)
 		s.checkTogether(def)
 		l.configure(s, &def)
+		if builtin {
+			s.checkBuiltin(def, own)
+		}
 		l.pack.Sensors = append(l.pack.Sensors, def)
 	})
 	slices.SortFunc(l.pack.Sensors, func(a, b sensor.Sensor) int { return cmp.Compare(a.Ref, b.Ref) })
 }
 
-// sensorTriggers returns the refs in trigger or triggers, only one of which may be there.
-func (l *loader) sensorTriggers(s section) []string {
+// sensorTriggers returns the refs in trigger or triggers, only one of which may be there. If none is, it is the fallback,
+// unless that is empty.
+func (l *loader) sensorTriggers(s section, fallback string) []string {
 	list, several := s.value("triggers")
 	_, one := s.value("trigger")
 	switch {
+	case !several && !one && fallback != "":
+		l.checkTrigger(s, []string{"trigger"}, fallback)
+		return []string{fallback}
 	case !several:
 		return []string{l.trigger(s)}
 	case one:
@@ -90,21 +103,26 @@ func (l *loader) addTrigger(s section, refs []string, list *yaml.Node, i int) []
 	return append(refs, n.Value)
 }
 
-// code returns what runs a sensor, and what of the pack's files it runs.
-func (l *loader) code(s section) (runtime, entrypoint string) {
-	runtime = s.required("runtime", didYouMean("", runtimes))
+// runtime returns what runs a sensor.
+func (s section) runtime() string {
+	runtime := s.required("runtime", didYouMean("", runtimes))
 	if runtime != "" && !slices.Contains(runtimes, runtime) {
 		s.report("runtime", "unknown runtime %q: %s", runtime, didYouMean(runtime, runtimes))
 	}
-	entrypoint = s.required("entrypoint", "write the file that the runtime starts, such as code/watch.py")
+	return runtime
+}
+
+// entrypoint returns what of the pack's files a sensor runs.
+func (l *loader) entrypoint(s section, runtime string) string {
+	entrypoint := s.required("entrypoint", "write the file that the runtime starts, such as code/watch.py")
 	if entrypoint == "" {
-		return runtime, ""
+		return ""
 	}
 	name, err := l.tree.checkEntrypoint(entrypoint, runtime == sensor.RuntimeExec)
 	if err != nil {
 		s.report("entrypoint", "%v", err)
 	}
-	return runtime, name
+	return name
 }
 
 func (s section) queue() string {

@@ -78,6 +78,12 @@ type PollRequest struct {
 	Cursor  json.RawMessage // nil: from the beginning
 	Timeout time.Duration   // longest duration of the poll, defaults applied; 0: none, the sensor is a stream
 
+	// Seq returns the number of the sensor's last change: of the one that the poll starts from, and after Take of that
+	// part. A poll that starts from the number that another left finds all as that left it, cursor and entries.
+	Seq func() int64
+	// Entries reads what the sensor keeps besides its cursor, in no order.
+	Entries func(ctx context.Context) ([]Entry, error)
+
 	// Take stores a part of what the poll brings, which is then kept whatever becomes of the rest of the poll. It is
 	// called for the parts in order, one at a time. Its error ends the poll and is the poll's error.
 	Take func(ctx context.Context, part Part) error
@@ -87,6 +93,13 @@ type PollRequest struct {
 type Part struct {
 	Items  []Item
 	Cursor json.RawMessage // nil: it stays as it is
+
+	// Entries are what changes of what the sensor keeps besides its cursor, each key once. They are written with the part.
+	Entries []Entry
+	// ResetEntries deletes what is kept so far, before Entries are written.
+	ResetEntries bool
+	// Deliveries are the IDs of the webhook deliveries that the items come from. They are marked with the part.
+	Deliveries []string
 }
 
 // Item is one event as a sensor's code yielded it.
@@ -101,6 +114,8 @@ type Item struct {
 type Poll struct {
 	More      bool          // the code has more to bring: poll again at once
 	NextAfter time.Duration // when the code wants the next poll, from now; 0: at the sensor's interval
+	NextAt    time.Time     // when the next poll is due, whatever the interval; zero: see NextAfter
+	Done      bool          // nothing will ever come again: the sensor has completed
 	Skip      string        // why it brought nothing, as the code says
 	Usage     Usage
 	Sandbox   string // what contained the code: bwrap or none; empty: it was no process

@@ -36,6 +36,7 @@ type Sensor struct {
 	TriggerRefs []string // all triggers that its events may be of; the first is TriggerRef
 	Enabled     bool     // of the sensor and of its trigger
 	Stopped     bool     // by an operator
+	Completed   bool     // at this very version it has brought all that it ever will
 	ParamSchema json.RawMessage
 	Config      json.RawMessage
 	Version     int64 // grows with every change of the definition or of the pack's code
@@ -86,8 +87,11 @@ type Limits struct {
 	Output    int64         `json:"output,omitempty"`     // bytes of log in one poll; what is beyond is dropped, which the log says
 }
 
-// PollQueue names the queue of the sensor's polls: its own, or that of its runtime.
+// PollQueue names the queue of the sensor's polls: its own, or that of its runtime. Local ones have none.
 func (s Sensor) PollQueue() string {
+	if s.Local() {
+		return ""
+	}
 	return cmp.Or(s.Queue, strings.TrimPrefix(s.Runtime, "core."))
 }
 
@@ -95,7 +99,7 @@ func (s Sensor) PollQueue() string {
 func (s Sensor) Streams() bool { return s.Mode == ModeStream }
 
 // Active says whether the sensor is meant to run.
-func (s Sensor) Active() bool { return s.Enabled && !s.Stopped }
+func (s Sensor) Active() bool { return s.Enabled && !s.Stopped && !s.Completed }
 
 // Settings are the worker's defaults for what a sensor's file may leave out.
 type Settings struct {
@@ -115,7 +119,8 @@ type Spec struct {
 	TriggerRef        string
 	Version           int64
 	Stream            bool   // its code goes on for ever
-	Queue             string // of its polls, see Sensor.PollQueue
+	Local             bool   // its polls are short and need no queue, see Sensor.Local
+	Queue             string // of its polls, see Sensor.PollQueue; empty: none
 	PollInterval      time.Duration
 	Timeout           time.Duration // of a poll; 0: it is a stream
 	MaxAttempts       int           // consecutive failures that make the sensor failed, at least 1
@@ -146,6 +151,7 @@ func (s Sensor) Spec(defaults Settings) Spec {
 	}
 	return Spec{
 		Stream:            s.Streams(),
+		Local:             s.Local(),
 		Queue:             s.PollQueue(),
 		Ref:               s.Ref,
 		Runtime:           s.Runtime,

@@ -16,7 +16,7 @@ import (
 const schemas = 1000
 
 // register makes the workflows and activities known to the worker of workflows. Every role has all of them but the one
-// that polls: a workflow worker runs the short ones as local activities.
+// that polls, see newPoller: a workflow worker runs the short ones as local activities.
 func (s *Service) register(w worker.Worker, steps *steps) {
 	if s.has(config.RoleWorkflows) {
 		workflows.Register(w)
@@ -57,11 +57,14 @@ func (s *Service) newPoller(steps *steps) (*activities.Poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking for the name of this host: %w", err)
 	}
-	return &activities.Poller{
-		Store: s.store, Checker: steps.generator, Runner: s.code.mux, Settings: s.config.SensorSettings(), Grace: s.stopTimeout() / 2, Host: host,
+	poller := &activities.Poller{
+		Store: s.store, Checker: steps.generator, Runner: s.runners, Settings: s.config.SensorSettings(), Grace: s.stopTimeout() / 2, Host: host,
 		Places: s.places, Metrics: s.metrics,
-		Streams: &activities.Follower{
+	}
+	if s.code != nil {
+		poller.Streams = &activities.Follower{
 			Drainer: steps.drainer, Signaler: s.fleet, Host: host, Sandbox: s.code.sandbox, Logger: s.logger.Named("stream"),
-		},
-	}, nil
+		}
+	}
+	return poller, nil
 }

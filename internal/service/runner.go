@@ -4,8 +4,6 @@ import (
 	"errors"
 	"os"
 
-	"github.com/attune-automation/sensors/internal/config"
-	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/runner/jail"
 	"github.com/attune-automation/sensors/internal/runner/process"
 	"github.com/attune-automation/sensors/internal/runner/setup"
@@ -16,36 +14,30 @@ import (
 // code is what runs sensors' code.
 type code struct {
 	processes *process.Runner
-	mux       *runner.Mux
 	logs      *sensorlog.Dir
 	lenient   bool // a sensor may do without a sandbox
 }
 
 // openCode makes a worker that polls ready to run code.
-func (s *Service) openCode() error {
-	if !s.has(config.RoleActivities) {
-		return nil
-	}
+func (s *Service) openCode() (*code, error) {
 	log, logger := s.config.Log, s.logger.Named("sensor")
 	processes, err := setup.Processes(s.config, os.Environ())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c := &code{lenient: processes.Sandbox == jail.ModeAuto}
 	c.logs, err = sensorlog.Open(sensorlog.Config{
 		Dir: log.SensorDirectory, MaxBytes: log.SensorMaxSize, MaxFiles: log.SensorMaxFiles, Logger: logger,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	processes.Archives, processes.Logs, processes.Logger = s.store, c.logs, logger
 	c.processes, err = process.New(processes)
 	if err != nil {
-		return errors.Join(err, c.logs.Close())
+		return nil, errors.Join(err, c.logs.Close())
 	}
-	s.code = c
-	c.mux, err = runner.New(runner.Config{Runtimes: c.processes.Runtimes()})
-	return err
+	return c, nil
 }
 
 // sandbox returns what contains a sensor's code on this worker.

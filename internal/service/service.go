@@ -19,6 +19,7 @@ import (
 	"github.com/attune-automation/sensors/internal/logging"
 	"github.com/attune-automation/sensors/internal/messaging"
 	"github.com/attune-automation/sensors/internal/ops"
+	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/store"
 )
 
@@ -31,7 +32,9 @@ type Service struct {
 	temporal  client.Client
 	fleet     *fleet.Fleet
 	metrics   *ops.Metrics
-	code      *code // nil: this worker does not poll, or not yet
+	code      *code       // nil: this worker does not run sensors' code, or not yet
+	runners   *runner.Mux // nil: it polls nothing, or not yet
+	waker     *fleet.Waker
 	places    *places
 	namespace string
 	working   atomic.Bool // takes work from Temporal
@@ -96,6 +99,7 @@ func (s *Service) connect() (err error) {
 	if err != nil {
 		return err
 	}
+	s.waker = fleet.NewWaker(s.fleet, s.logger.Named("waker"))
 	return s.metrics.ObserveSensors(s.countSensors)
 }
 
@@ -118,6 +122,9 @@ func (s *Service) close() {
 		if err := s.code.close(); err != nil {
 			s.logger.Warn("what runs sensors did not close cleanly", zap.Error(err))
 		}
+	}
+	if s.waker != nil {
+		s.waker.Close()
 	}
 	if s.temporal != nil {
 		s.temporal.Close()
@@ -222,7 +229,7 @@ func (s *Service) persist(ctx context.Context, waitingFor string, try func(conte
 // work runs the Temporal workers until ctx ends or one of them fails.
 func (s *Service) work(ctx context.Context) error {
 	fatal := make(chan error, 1)
-	if err := s.openCode(); err != nil {
+	if err := s.openRunners(); err != nil {
 		return err
 	}
 	if err := s.observePolls(); err != nil {

@@ -37,7 +37,7 @@ func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
 	base := worker.New(s.temporal, queue, s.baseOptions(onFatal))
 	steps := s.newSteps()
 	s.register(base, steps)
-	if s.code == nil {
+	if s.runners == nil {
 		return workers{base}, nil
 	}
 	poller, err := s.newPoller(steps)
@@ -45,6 +45,9 @@ func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
 		return nil, err
 	}
 	base.RegisterActivity(poller)
+	if s.code == nil {
+		return workers{base}, nil
+	}
 	var all workers
 	for _, name := range s.config.Worker.Queues {
 		options, err := s.pollOptions(name, onFatal)

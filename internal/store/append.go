@@ -25,7 +25,7 @@ const maxBatchBytes = 8 << 20
 // An item whose key is there already, or came earlier in the part, is suppressed: it is counted and not stored. Keys live
 // for the turn's Sensor.DedupeTTL, which must be set. A part that brings nothing moves the cursor at once when
 // nothing before it waits to become events, and as a batch without payloads when something does; one that does not even
-// move the cursor writes nothing. What PostgreSQL cannot hold, or a trigger that is not the sensor's, is a *sensor.Fault
+// move the cursor, nor change entries, writes nothing. What PostgreSQL cannot hold, or a trigger that is not the sensor's, is a *sensor.Fault
 // of kind output.
 func (s *Store) Append(ctx context.Context, turn sensor.Turn, part sensor.Part) (sensor.Appended, error) {
 	if err := checkItems(turn.Sensor, part.Items); err != nil {
@@ -35,12 +35,12 @@ func (s *Store) Append(ctx context.Context, turn sensor.Turn, part sensor.Part) 
 	if sameJSON(part.Cursor, turn.Cursor) {
 		a.part.Cursor = nil
 	}
-	if len(part.Items) == 0 && a.part.Cursor == nil {
+	if len(part.Items) == 0 && !a.changes() {
 		return a.result, nil
 	}
 	err := s.inTx(ctx, func(tx pgx.Tx) error { return a.write(ctx, tx) })
 	if reason, ok := refusal(err); ok {
-		return sensor.Appended{}, &sensor.Fault{Kind: sensor.FaultOutput, Message: "the cursor cannot be stored: " + reason}
+		return sensor.Appended{}, &sensor.Fault{Kind: sensor.FaultOutput, Message: "its cursor, or what else it keeps, cannot be stored: " + reason}
 	}
 	if err != nil {
 		return sensor.Appended{}, fmt.Errorf("storing what sensor %q brought: %w", turn.Sensor.Ref, err)
@@ -68,16 +68,32 @@ func (a *appending) write(ctx context.Context, tx pgx.Tx) error {
 	}
 	a.part.Items, a.result.Suppressed = a.keys.suppress(a.part.Items)
 	switch {
-	case len(a.part.Items) > 0, a.part.Cursor != nil && state.tail() != state.committedSeq:
+	case len(a.part.Items) > 0, a.changes() && state.tail() != state.committedSeq:
 		err = a.insertBatches(ctx, tx)
-	case a.part.Cursor != nil:
+	case a.changes():
 		a.result.Seq++
-		err = moveCursor(ctx, tx, ref, a.part.Cursor)
+		err = moveCursor(ctx, tx, ref, a.cursor())
 	}
 	if err != nil {
 		return err
 	}
+	if err := writeEntries(ctx, tx, ref, a.part); err != nil {
+		return err
+	}
 	return a.keys.write(ctx, tx, a.turn.Sensor, a.result.Batches)
+}
+
+// changes says whether the part changes what the sensor keeps, apart from its items.
+func (a *appending) changes() bool {
+	return a.part.Cursor != nil || len(a.part.Entries) > 0 || a.part.ResetEntries || len(a.part.Deliveries) > 0
+}
+
+// cursor is where the sensor has got to after the part.
+func (a *appending) cursor() json.RawMessage {
+	if a.part.Cursor == nil {
+		return a.turn.Cursor
+	}
+	return a.part.Cursor
 }
 
 func (a *appending) insertBatches(ctx context.Context, tx pgx.Tx) error {

@@ -1,0 +1,59 @@
+package pack
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// builtin is a runtime that is the worker's own: its sensors are their config.
+type builtin struct {
+	trigger func(config json.RawMessage) string // that events are of when the sensor's file names none
+	check   func(config json.RawMessage) error  // nil, or sensor.ConfigProblems
+	keys    []string                            // of a sensor's file that mean something to it, besides codeless
+}
+
+// codeless are the keys of a sensor's file that do not depend on what runs it.
+var codeless = []string{
+	"ref", "label", "description", "runtime", "trigger", "enabled", "max_restart_attempts", "restart_on_error", "param_schema",
+	"config",
+}
+
+// builtins are the runtimes that are the worker's own.
+var builtins = map[string]builtin{}
+
+// fixed is the trigger of a built-in that has only one.
+func fixed(ref string) func(json.RawMessage) string {
+	return func(json.RawMessage) string { return ref }
+}
+
+// defaultTrigger returns the trigger of a sensor whose file names none; empty: it has to.
+func (b builtin) defaultTrigger(config json.RawMessage) string {
+	if b.trigger == nil {
+		return ""
+	}
+	return b.trigger(config)
+}
+
+// checkBuiltin reports what a sensor's file says that its runtime does not heed, and what is wrong with its config.
+func (s section) checkBuiltin(def sensor.Sensor, own builtin) {
+	for i := 0; i+1 < len(s.node.Content); i += 2 {
+		key := s.node.Content[i].Value
+		if slices.Contains(sensorKeys, key) && !slices.Contains(codeless, key) && !slices.Contains(own.keys, key) {
+			s.report(key, "%s has no use for it: leave it out", def.Runtime)
+		}
+	}
+	if def.Config == nil || own.check == nil {
+		return
+	}
+	err := own.check(def.Config)
+	problems, known := errors.AsType[sensor.ConfigProblems](err)
+	if err != nil && !known {
+		s.report("config", "%v", err)
+	}
+	for _, p := range problems {
+		s.reportAt(append([]string{"config"}, p.Path...), "%s", p.Message)
+	}
+}

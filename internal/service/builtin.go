@@ -1,0 +1,42 @@
+package service
+
+import (
+	"maps"
+
+	"github.com/attune-automation/sensors/internal/config"
+	"github.com/attune-automation/sensors/internal/runner"
+)
+
+// localRunners are the runners of what sensor.Sensor.Local names: any worker that drives sensors polls these.
+func (s *Service) localRunners() (map[string]runner.Runner, error) {
+	return map[string]runner.Runner{}, nil
+}
+
+// hostRunners are the runners of built-in runtimes that are bound to a host.
+func (s *Service) hostRunners() (map[string]runner.Runner, error) {
+	return map[string]runner.Runner{}, nil
+}
+
+// openRunners makes a worker ready to poll what its roles have it poll.
+func (s *Service) openRunners() error {
+	runtimes, err := s.localRunners()
+	if err != nil {
+		return err
+	}
+	if s.has(config.RoleActivities) {
+		if s.code, err = s.openCode(); err != nil {
+			return err
+		}
+		maps.Copy(runtimes, s.code.processes.Runtimes())
+		bound, err := s.hostRunners()
+		if err != nil {
+			return err
+		}
+		maps.Copy(runtimes, bound)
+	}
+	if len(runtimes) == 0 {
+		return nil
+	}
+	s.runners, err = runner.New(runner.Config{Runtimes: runtimes})
+	return err
+}
