@@ -32,6 +32,8 @@ func (t *talk) verdict(end ending, timeout time.Duration) error {
 		return c.raised
 	case c.cut || c.done && c.sdk || end.keep:
 		return nil
+	case end.why == deaf:
+		return fmt.Errorf("%w: a process took its request after it was given up", ErrBusy)
 	case end.last.Breach != nil:
 		return fault(sensor.FaultLimit, "%s", end.last.Breach)
 	case end.why == timedOut:

@@ -22,8 +22,8 @@ type talk struct {
 	parts     *parts
 
 	pumps sync.WaitGroup
-	wrote chan struct{} // closed when the request is in the pipe
-	size  int           // of the request
+	wrote chan struct{} // closed when the request is in the pipe, or as much of it as ever will be
+	whole bool          // all of it is; for when wrote is closed
 }
 
 // reason is why a poll came to its end.
@@ -50,7 +50,7 @@ type ending struct {
 // run returns when the poll is over, and nothing is left of the process unless it may do another poll. last says that it
 // is to end with this poll.
 func (t *talk) run(ctx, storing context.Context, request []byte, deadline time.Time, last bool) ending {
-	began, warm := time.Now(), t.polls > 0
+	warm := t.polls > 0
 	t.polls++
 	if warm {
 		t.collector.hello = true
@@ -73,6 +73,7 @@ func (t *talk) run(ctx, storing context.Context, request []byte, deadline time.T
 	if !end.keep {
 		end.last = t.process.Kill()
 		end.usage = end.last.Usage
+		end.stale = warm && t.stale(end.why)
 	}
 	close(t.parts.stopped)
 	t.stopReading(end.keep)
@@ -80,18 +81,33 @@ func (t *talk) run(ctx, storing context.Context, request []byte, deadline time.T
 	if !end.keep {
 		t.closePipes()
 	}
-	quick := end.why == said || end.why == exited && time.Since(began) < warmGrace
-	end.stale = warm && (end.why == deaf || quick && !t.collector.spoke())
 	return end
+}
+
+// stale says of a warm process that is dead whether it was no good, so that another one may do its poll: it did not take
+// the request. If it did, its code may have begun, and how that ended is its own matter.
+func (t *talk) stale(why reason) bool {
+	switch {
+	case t.collector.spoke():
+		return false
+	case why == deaf:
+		return true
+	case why == exited, why == said:
+		_ = t.stdin.SetWriteDeadline(time.Now()) // nobody reads any more
+		<-t.wrote
+		return t.untaken()
+	}
+	return false
 }
 
 // begin sends the request and reads what comes.
 func (t *talk) begin(request []byte, last bool) {
-	t.wrote, t.size = make(chan struct{}), len(request)
+	t.wrote = make(chan struct{})
 	t.pumps.Go(func() {
 		defer close(t.wrote)
 		// A program that does not read its request is as good as any.
-		_, _ = t.stdin.Write(request)
+		_, err := t.stdin.Write(request)
+		t.whole = err == nil
 		if last {
 			_ = t.stdin.Close()
 		}
@@ -151,15 +167,18 @@ func (t *talk) await(ctx context.Context, deadline time.Time, warm bool) reason 
 	}
 }
 
-// untaken says whether the process has not begun to read its request.
+// untaken says whether the process has not read all of its request, without which its code does not begin.
 func (t *talk) untaken() bool {
 	select {
 	case <-t.wrote:
 	default:
 		return true
 	}
+	if !t.whole {
+		return true
+	}
 	conn, err := t.stdin.SyscallConn()
-	return err == nil && inPipe(conn) >= t.size
+	return err == nil && inPipe(conn) > 0
 }
 
 // awaitExit lets a process that is done end by itself.

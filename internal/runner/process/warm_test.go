@@ -165,6 +165,35 @@ func TestAWarmProcessThatEndsDuringAPollIsAFault(t *testing.T) {
 	require.Contains(t, b.fault(t, req).Message, "exit status 3")
 }
 
+// TestACrashAtTheBeginningOfAPollIsNoMatterOfItsProcess has code that ends before it said anything.
+func TestACrashAtTheBeginningOfAPollIsNoMatterOfItsProcess(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		file, code, message string
+		kind                sensor.FaultKind
+	}{
+		"exit":            {"s.py", "import os\ndef poll(ctx):\n    ctx.config and os._exit(3)\n    yield {}\n", "exit status 3", sensor.FaultExit},
+		"signal":          {"s.py", "import os\ndef poll(ctx):\n    ctx.config and os.kill(os.getpid(), 11)\n    yield {}\n", "signal 11", sensor.FaultExit},
+		"clean exit":      {"s.py", "import os\ndef poll(ctx):\n    ctx.config and os._exit(0)\n    yield {}\n", "before poll() did", sensor.FaultExit},
+		"exit of Node.js": {"s.mjs", "export function poll(ctx) { if (ctx.config.die) process.exit(4); return [{}]; }\n", "exit status 4", sensor.FaultExit},
+		"noise": {"s.py", "import os\n" + findData + "def poll(ctx):\n    ctx.config and os.write(data, b'noise\\n')\n    yield {}\n",
+			"not a message of the protocol", sensor.FaultOutput},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			req := b.code(t, test.file, test.code)
+			b.poll(t, req)
+			require.Equal(t, 1, b.Warm())
+			req.Sensor.Config = json.RawMessage(`{"die": true}`)
+			fault, r := b.failed(t, req)
+			require.True(t, r.Warm, "its own process did the poll")
+			require.Equal(t, test.kind, fault.Kind)
+			require.Contains(t, fault.Message, test.message)
+		})
+	}
+}
+
 func TestIdleProcessesEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *process.Config) { c.WarmIdle = 50 * time.Millisecond })
