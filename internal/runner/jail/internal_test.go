@@ -116,7 +116,8 @@ func TestWalk(t *testing.T) {
 // TestKernelsWithoutPidfds does what is otherwise done with them.
 func TestKernelsWithoutPidfds(t *testing.T) {
 	t.Parallel()
-	s := newStarter()
+	s, err := newStarter(func() error { return nil })
+	require.NoError(t, err)
 	defer s.close()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	require.NoError(t, err)

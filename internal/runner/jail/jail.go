@@ -1,6 +1,7 @@
 // Package jail starts programs of sensors, contains them, limits what they take, and ends them with all that they
 // started. With bubblewrap (bwrap) a program has a PID namespace of its own and sees the file system read-only; without
-// it, its processes are found by a mark that they inherit and cannot lose by accident. It needs 64-bit Linux.
+// it, its processes are found by a mark that they inherit and that the kernel does not let them change. It needs 64-bit
+// Linux.
 //
 // A process that makes a Jail becomes a child subreaper: orphans of all of its children become its own children.
 package jail
@@ -46,7 +47,8 @@ type Jail struct {
 	hidden  []string
 	self    worker
 	host    *procfs
-	starter *starter
+	starter *starter // of programs in bwrap
+	sealed  *starter // of others
 	temps   *temps
 	sampler *sampler
 	bwrap   *bwrap // nil: it does not work, or is not wanted
@@ -72,8 +74,12 @@ func New(cfg Config) (*Jail, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Jail{wanted: cmp.Or(cfg.Mode, ModeAuto), hidden: slices.Concat(cfg.Hidden, []string{sandboxRun}), self: self, host: host, starter: newStarter(), sampler: newSampler(host)}
+	j := &Jail{wanted: cmp.Or(cfg.Mode, ModeAuto), hidden: slices.Concat(cfg.Hidden, []string{sandboxRun}), self: self, host: host, sampler: newSampler(host)}
 	logger := cmp.Or(cfg.Logger, zap.NewNop())
+	j.starter, _ = newStarter(func() error { return nil })
+	if j.sealed, err = newStarter(sealThread); err != nil {
+		logger.Warn("programs without a sandbox could hide from their end: the kernel does not seal their processes", zap.Error(err))
+	}
 	if killed := killOrphans(host, self, time.Now().Add(killGrace)); killed > 0 {
 		logger.Warn("ended processes that a killed worker left", zap.Int("processes", killed))
 	}
@@ -134,6 +140,7 @@ func (j *Jail) Reason() error { return j.reason }
 // Close ends what the Jail needed. Kill is to be called before, for all programs; the kernel kills those that still run.
 func (j *Jail) Close() error {
 	j.starter.close()
+	j.sealed.close()
 	if j.temps == nil {
 		return nil
 	}

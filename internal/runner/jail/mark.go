@@ -1,6 +1,8 @@
 package jail
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,8 +12,8 @@ import (
 
 // mark is what all processes of one program have in common, and no other process has: the values of a resource limit
 // that bounds nothing here (RLIMIT_RTTIME, the microseconds that a real-time process may run without a pause; ours are
-// centuries). Processes inherit it, keep it through setsid, exec and a new environment, and still have it as zombies.
-// Reading it takes one system call. The soft limit says which program it is, the hard one of which worker.
+// centuries). Processes inherit it, keep it through setsid, exec and a new environment, and still have it as zombies. What
+// is not in bwrap is sealed, so that it cannot change it. Reading it takes one system call. The soft limit says which program it is, the hard one of which worker.
 type mark struct {
 	cur uint64 // 1, 22 bits of the worker's PID, 34 random bits
 	max uint64 // 0x5A, 30 bits of when the worker started, 26 bits of its PID namespace
@@ -58,14 +60,31 @@ func (w worker) newMark() mark {
 	}
 }
 
-// readMark returns the mark of a process. Processes of other users, and those that are gone, have none.
+// readMark returns the mark of a process. Processes of users that this one has no say over, and those that are gone, have
+// none.
 func readMark(pid int) (mark, bool) {
 	var limit unix.Rlimit
-	if err := unix.Prlimit(pid, unix.RLIMIT_RTTIME, nil, &limit); err != nil {
+	err := unix.Prlimit(pid, unix.RLIMIT_RTTIME, nil, &limit)
+	if errors.Is(err, unix.EPERM) && unix.Geteuid() == 0 {
+		// Programs of root can become other users', and root without CAP_SYS_RESOURCE, as in containers, may not ask then.
+		limit, err = readLimit(pid)
+	}
+	if err != nil {
 		return mark{}, false
 	}
 	m := mark{cur: limit.Cur, max: limit.Max}
 	return m, m.cur>>56 == curMagic>>56 && m.max>>56 == maxMagic>>56
+}
+
+// readLimit reads what anybody may read.
+func readLimit(pid int) (limit unix.Rlimit, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	if err != nil {
+		return limit, err
+	}
+	_, line, _ := bytes.Cut(text, []byte("\nMax realtime timeout "))
+	_, err = fmt.Sscan(string(line), &limit.Cur, &limit.Max)
+	return limit, err
 }
 
 // set marks a process.

@@ -30,7 +30,7 @@ func (j *Jail) startPlain(cmd Command) (*plain, error) {
 		return nil, err
 	}
 	f := &plain{mark: j.self.newMark(), host: j.host, temp: temp}
-	f.leader, err = j.starter.start(&spawning{
+	f.leader, err = j.sealed.start(&spawning{
 		path: cmd.Path, args: cmd.Args, env: cmd.environment(temp), dir: cmd.Dir, files: cmd.Files,
 		prepare: func(pid int) error {
 			if err := f.mark.set(pid); err != nil {

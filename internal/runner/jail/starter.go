@@ -33,15 +33,19 @@ type spawning struct {
 	done  chan struct{}
 }
 
-func newStarter() *starter {
+// newStarter returns a starter whose thread was given to ready first, what the programs are to inherit from it. The error
+// is that of ready: the starter starts programs all the same.
+func newStarter(ready func() error) (*starter, error) {
 	s := &starter{requests: make(chan *spawning), closed: make(chan struct{}), traceable: true}
-	go s.run()
-	return s
+	done := make(chan error)
+	go s.run(func() { done <- ready() })
+	return s, <-done
 }
 
 // run never unlocks its thread, which therefore ends with it.
-func (s *starter) run() {
+func (s *starter) run(ready func()) {
 	runtime.LockOSThread()
+	ready()
 	for {
 		select {
 		case req := <-s.requests:
@@ -102,7 +106,10 @@ func (s *starter) fork(req *spawning, trace bool) (*handle, error) {
 	}
 	child := &handle{pid: pid, fd: fd}
 	if err = awaitStop(pid, trace); err == nil {
-		err = req.prepare(pid)
+		// Elsewhere: this thread may not do all that it takes.
+		prepared := make(chan error)
+		go func() { prepared <- req.prepare(pid) }()
+		err = <-prepared
 	}
 	if err == nil && trace {
 		err = syscall.PtraceDetach(pid)

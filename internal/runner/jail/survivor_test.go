@@ -22,6 +22,79 @@ const tree = `#!/bin/sh
 exec sleep 300
 `
 
+// escape does what it can to be found no more: it changes what a mark could be, in every way that the kernel has, loses its
+// parents, its session, its environment, its name and its user, and runs on. Its arguments are how, and a token.
+const escape = `
+import ctypes, mmap, os, resource, struct, sys, time
+
+how, token = sys.argv[1:]
+libc = ctypes.CDLL(None)
+
+def shed():
+    for limit in (1, 2), (0, 0), (1 << 40, 1 << 41), (-1, -1):
+        for change in resource.setrlimit, lambda *args: resource.prlimit(0, *args):
+            try:
+                change(15, limit)
+            except (OSError, ValueError):
+                pass
+        raw = ctypes.create_string_buffer(struct.pack("qq", *limit))
+        for number in 302, 1 << 30 | 302, 261:  # x86-64, x32, arm64
+            libc.syscall(number, 0, 15, raw, None)
+        for number in 160, 1 << 30 | 160, 164:
+            libc.syscall(number, 15, raw)
+
+def shed32():  # by the calls of a 32-bit program
+    page = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40, prot=7)
+    at = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    page[2048:2056] = struct.pack("II", 1, 2)
+    page[:20] = b"\x53\xb8" + struct.pack("I", 75) + b"\xbb" + struct.pack("I", 15) + b"\xb9" + struct.pack("I", at + 2048) + b"\xcd\x80\x5b"
+    page[20:21] = b"\xc3"
+    ctypes.CFUNCTYPE(ctypes.c_int)(at)()
+
+def fork():
+    if os.fork():
+        os._exit(0)
+
+def vanish():
+    if os.getuid() == 0 and how == "user":
+        try:
+            os.setgid(65534), os.setuid(65534)
+        except OSError:
+            pass
+    os.closerange(0, 100)
+    os.execve(sys.executable, ["[kworker]", "-c", "import time; time.sleep(300)", token], {})
+
+if how == "first":
+    shed()
+if how == "runner":
+    print(flush=True)
+    for _ in range(100_000):
+        fork()
+        os.setsid()
+elif how == "subreaper":
+    libc.prctl(36, 1)
+    for i in range(20):
+        if os.fork() == 0:
+            if os.fork() == 0:
+                shed(), os.setsid(), i % 2 or vanish()
+            os._exit(0)
+    print(flush=True)
+    time.sleep(300)
+else:
+    fork()
+    os.setsid()
+    shed()
+    if how == "undumpable":
+        libc.prctl(4, 0)
+    if how == "namespace":
+        libc.unshare(0x10000000 | 0x20000000 | 0x00020000)
+    if how == "32bit" and os.uname().machine == "x86_64":
+        shed32()
+    fork()
+    shed()
+    vanish()
+`
+
 // TestNothingIsLeft runs programs that do their worst. It is not parallel to anything, as it counts this process's
 // goroutines, descriptors and zombies.
 func TestNothingIsLeft(t *testing.T) {
@@ -49,12 +122,21 @@ func TestNothingIsLeft(t *testing.T) {
 		{name: "a storm", script: "i=0; while [ $i -lt 40 ]; do sh -c 'setsid sleep 300 & sleep 300' & i=$((i+1)); done; echo; wait", runs: true},
 		{name: "a fork bomb", script: "exec ./tree 9 sh $TOKEN", breach: jail.LimitProcesses},
 		{name: "a fork bomb of sessions", script: "exec ./tree 9 setsid $TOKEN", breach: jail.LimitProcesses},
+		{name: "an escape after other limits", script: "exec python3 escape.py first $TOKEN", leaves: true},
+		{name: "an escape in the background", script: "exec python3 escape.py later $TOKEN", leaves: true},
+		{name: "an escape by 32-bit calls", script: "exec python3 escape.py 32bit $TOKEN", leaves: true},
+		{name: "an escape to another user", script: "exec python3 escape.py user $TOKEN", leaves: true},
+		{name: "an escape into namespaces", script: "exec python3 escape.py namespace $TOKEN", leaves: true},
+		{name: "an escape that cannot be looked at", script: "exec python3 escape.py undumpable $TOKEN", leaves: true},
+		{name: "a process that is never the same", script: "exec python3 escape.py runner $TOKEN", runs: true},
+		{name: "another reaper", script: "exec python3 escape.py subreaper $TOKEN", runs: true},
 		{name: "a folder that cannot be entered", script: "mkdir -p $HOME/a/b && touch $HOME/a/b/c && chmod 0 $HOME/a/b $HOME/a"},
 	} {
 		for _, mode := range modes {
 			t.Run(test.name+"/"+string(mode), func(t *testing.T) {
 				b := setup(t, mode)
 				require.NoError(t, os.WriteFile(filepath.Join(b.dir, "tree"), []byte(tree), 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(b.dir, "escape.py"), []byte(escape), 0o644))
 				b.output(t, "") // what is made once is made now
 				goroutines, files := runtime.NumGoroutine(), openFiles(t)
 
