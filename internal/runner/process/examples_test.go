@@ -176,7 +176,7 @@ func TestExampleHTTPProbe(t *testing.T) {
 	events, matched := e.next(t)
 	require.Len(t, events, 1)
 	delete(events[0], "latency_ms")
-	require.Contains(t, []any{"ECONNREFUSED", "UND_ERR_SOCKET"}, events[0]["error"], "a process that stayed up may find its old connection closed")
+	require.Contains(t, []any{"ECONNREFUSED", "ECONNRESET", "UND_ERR_SOCKET"}, events[0]["error"], "a process that stayed up may find its old connection closed")
 	delete(events[0], "error")
 	require.Equal(t, map[string]any{"url": "http://" + address + "/", "previous": "up", "state": "down", "status": nil}, events[0])
 	require.Equal(t, [][]string{{"examples.site_down"}}, matched)
