@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/attune-automation/sensors/internal/runner/webhook"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -22,7 +23,12 @@ var codeless = []string{
 }
 
 // builtins are the runtimes that are the worker's own.
-var builtins = map[string]builtin{}
+var builtins = map[string]builtin{
+	sensor.RuntimeWebhook: {
+		trigger: fixed("core.webhook"), keys: []string{"poll_interval", "dedupe_ttl"},
+		check: func(config json.RawMessage) error { _, err := webhook.Parse(config); return err },
+	},
+}
 
 // fixed is the trigger of a built-in that has only one.
 func fixed(ref string) func(json.RawMessage) string {
@@ -55,5 +61,16 @@ func (s section) checkBuiltin(def sensor.Sensor, own builtin) {
 	}
 	for _, p := range problems {
 		s.reportAt(append([]string{"config"}, p.Path...), "%s", p.Message)
+	}
+}
+
+// checkWebhooks reports webhooks of the pack that want the same requests, each in its own file.
+func (l *loader) checkWebhooks(files map[string]section) {
+	table := webhook.TableOf(l.pack.Sensors)
+	for ref, s := range files {
+		conflict, found := errors.AsType[*webhook.Conflict](table.Conflict(ref))
+		if found && conflict.OtherRef != ref {
+			s.reportAt([]string{"config", "path"}, "%v", conflict)
+		}
 	}
 }

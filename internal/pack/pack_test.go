@@ -183,6 +183,33 @@ func TestAliasBombs(t *testing.T) {
 	require.Less(t, len(err.Error()), 5000)
 }
 
+// The config of a webhook is checked with file and line, and its trigger is that of the runtime.
+func TestWebhooks(t *testing.T) {
+	t.Parallel()
+	known := []sensor.Trigger{{Ref: "core.webhook", PackRef: "core", Enabled: true}}
+	sensors := func(texts ...string) fstest.MapFS {
+		files := fstest.MapFS{"pack.yaml": {Data: []byte("ref: shop")}}
+		for i, text := range texts {
+			files[fmt.Sprintf("sensors/%d.yaml", i)] = &fstest.MapFile{Data: []byte(text)}
+		}
+		return files
+	}
+	const head = "runtime: core.webhook\nref: shop."
+	got, err := pack.LoadFS(sensors(head+"orders\ndedupe_ttl: 48h\nconfig:\n  path: orders/{id}\n  auth: none", head+"new\nconfig:\n  path: orders/new\n  auth: none"),
+		pack.Options{Known: known})
+	require.NoError(t, err)
+	require.Equal(t, "core.webhook", got.Sensors[0].TriggerRef)
+
+	_, err = pack.LoadFS(sensors(
+		head+"a\nqueue: x\nconfig:\n  methods: [POST]\n  auth:\n    type: hmac\n    header: X-Sig\n    secrets:\n      - plain",
+		head+"b\nconfig:\n  path: orders/{id}\n  auth: none",
+		head+"c\nconfig:\n  auth: none\n  path: orders/{order}",
+	), pack.Options{Known: known})
+	require.EqualError(t, err, "sensors/0.yaml:3: queue: core.webhook has no use for it: leave it out\n"+
+		"sensors/0.yaml:10: config.auth.secrets[0]: is no reference to a secret: keep the secret where the worker finds it, and write ${secret:NAME}\n"+
+		"sensors/2.yaml:5: config.path: its path \"orders/{order}\" conflicts with \"orders/{id}\" of sensor shop.b, which was there first: choose another path")
+}
+
 // FuzzLoad feeds any text to every kind of definition: it may be refused, but never bring the loader down.
 func FuzzLoad(f *testing.F) {
 	for _, name := range []string{"testdata/bad.txtar", "testdata/good.txtar", "testdata/set.txtar"} {

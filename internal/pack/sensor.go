@@ -25,6 +25,7 @@ var (
 )
 
 func (l *loader) defineSensors() {
+	webhooks := map[string]section{}
 	l.define("sensors", sensorKeys, func(s section, ref string) {
 		def := sensor.Sensor{
 			Ref: ref, PackRef: l.pack.Ref,
@@ -56,8 +57,12 @@ func (l *loader) defineSensors() {
 		if builtin {
 			s.checkBuiltin(def, own)
 		}
+		if def.Runtime == sensor.RuntimeWebhook {
+			webhooks[ref] = s
+		}
 		l.pack.Sensors = append(l.pack.Sensors, def)
 	})
+	l.checkWebhooks(webhooks)
 	slices.SortFunc(l.pack.Sensors, func(a, b sensor.Sensor) int { return cmp.Compare(a.Ref, b.Ref) })
 }
 

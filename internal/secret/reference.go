@@ -10,6 +10,12 @@ const (
 	writeInFull = "write ${secret:NAME}, or $${ for a literal ${"
 )
 
+// NameIn returns the name of the secret that a text is a reference to; false: it is something else, or more than that.
+func NameIn(text string) (string, bool) {
+	name, rest, err := parseReference(text)
+	return name, err == nil && rest == ""
+}
+
 // piece is a part of a string: literal text, or the name of the secret whose value stands there.
 type piece struct{ literal, name string }
 
