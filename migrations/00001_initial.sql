@@ -227,6 +227,29 @@ comment on column attune.poll_batch.generated is 'When its event rows were commi
 comment on column attune.poll_batch.matched is 'When its enforcement rows were committed.';
 comment on column attune.poll_batch.done is 'When the broker had confirmed the last of its messages.';
 
+create table attune.webhook_delivery (
+    id               uuid        primary key,
+    sensor_ref       text        not null,
+    key              text,
+    payload          bytea       not null,
+    received_at      timestamptz not null,
+    redelivered_from uuid,
+    batch            bigint,
+    position         integer,
+    check ((batch is null) = (position is null))
+);
+create unique index webhook_delivery_key on attune.webhook_delivery (sensor_ref, key) where key is not null;
+create index webhook_delivery_pending on attune.webhook_delivery (sensor_ref, id) where batch is null;
+comment on table attune.webhook_delivery is 'A request that a webhook accepted. It waits here until a poll of its sensor makes it a payload of a batch, and is kept for a while after that.';
+comment on column attune.webhook_delivery.id is 'Public key, which its sender was answered: a UUIDv7, so that the order of IDs is that of arrival.';
+comment on column attune.webhook_delivery.sensor_ref is 'Ref of the webhook''s sensor.';
+comment on column attune.webhook_delivery.key is 'How the sender names the delivery; a second one with the same key is a duplicate; null: not at all.';
+comment on column attune.webhook_delivery.payload is 'The payload of its event, raw bytes.';
+comment on column attune.webhook_delivery.received_at is 'When the request came, or when an operator delivered it again.';
+comment on column attune.webhook_delivery.redelivered_from is 'The delivery that an operator delivered again as this one; null: it came from a sender.';
+comment on column attune.webhook_delivery.batch is 'The batch that has its payload. Not a foreign key, which would cost the poll a tenth; null: it waits for a poll.';
+comment on column attune.webhook_delivery.position is 'Its place in that batch, from 0.';
+
 create table attune.event_key (
     sensor_ref      text        not null,
     key             text        not null,

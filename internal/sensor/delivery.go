@@ -11,3 +11,10 @@ type Delivery struct {
 	Payload    []byte    // of the event, complete
 	ReceivedAt time.Time // of the request
 }
+
+// Receipt is what became of a delivery that was to be stored.
+type Receipt struct {
+	ID        string // of the delivery, or of the first with its key
+	Duplicate bool   // the sender has delivered the same before, and it was accepted then
+	Err       error  // why this one is not stored; nil: it is
+}

@@ -31,6 +31,9 @@ func (s *Store) Append(ctx context.Context, turn sensor.Turn, part sensor.Part) 
 	if err := checkItems(turn.Sensor, part.Items); err != nil {
 		return sensor.Appended{}, err
 	}
+	if err := checkMarks(part); err != nil {
+		return sensor.Appended{}, fmt.Errorf("storing what sensor %q brought: %w", turn.Sensor.Ref, err)
+	}
 	a := appending{turn: turn, part: part, result: sensor.Appended{Seq: turn.TailSeq}}
 	if sameJSON(part.Cursor, turn.Cursor) {
 		a.part.Cursor = nil
@@ -78,6 +81,9 @@ func (a *appending) write(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if err := writeEntries(ctx, tx, ref, a.part); err != nil {
+		return err
+	}
+	if err := markDeliveries(ctx, tx, ref, a.part.Deliveries, a.result.Batches); err != nil {
 		return err
 	}
 	return a.keys.write(ctx, tx, a.turn.Sensor, a.result.Batches)

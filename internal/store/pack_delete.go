@@ -15,6 +15,9 @@ func (w *packWriter) deleteParts(ctx context.Context) error {
 		}
 	}
 	if refs := w.deleted(kindSensor); len(refs) > 0 {
+		if err := batchLeftDeliveries(ctx, w.tx, refs); err != nil {
+			return err
+		}
 		if _, err := w.tx.Exec(ctx, `delete from attune.sensor where ref = any(@refs)`, pgx.NamedArgs{"refs": refs}); err != nil {
 			return err
 		}

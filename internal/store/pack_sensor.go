@@ -18,6 +18,11 @@ func (w *packWriter) writeSensors(ctx context.Context) error {
 		if !slices.Contains(changed, s.Ref) {
 			continue
 		}
+		if s.Runtime != sensor.RuntimeWebhook {
+			if err := batchLeftDeliveries(ctx, w.tx, []string{s.Ref}); err != nil {
+				return err
+			}
+		}
 		if err := w.writeSensor(ctx, s); err != nil {
 			return fmt.Errorf("sensor %q: %w", s.Ref, err)
 		}

@@ -28,7 +28,15 @@ type turnRow struct {
 
 // Turn returns what a poll of the sensor starts from.
 func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error) {
-	row, err := one[turnRow](ctx, s.pool, `
+	turn, err := readTurn(ctx, s.pool, sensorRef)
+	if err != nil {
+		return sensor.Turn{}, fmt.Errorf("reading the turn of sensor %q: %w", sensorRef, err)
+	}
+	return turn, nil
+}
+
+func readTurn(ctx context.Context, q querier, sensorRef string) (sensor.Turn, error) {
+	row, err := one[turnRow](ctx, q, `
 		select `+sensorColumns+`,
 			t.id as trigger_id, tp.ref as trigger_pack_ref, t.label as trigger_label,
 			t.description as trigger_description, t.enabled as trigger_enabled, t.param_schema as trigger_param_schema,
@@ -47,7 +55,7 @@ func (s *Store) Turn(ctx context.Context, sensorRef string) (sensor.Turn, error)
 		) u
 		where s.ref = @ref`, pgx.NamedArgs{"ref": sensorRef})
 	if err != nil {
-		return sensor.Turn{}, fmt.Errorf("reading the turn of sensor %q: %w", sensorRef, err)
+		return sensor.Turn{}, err
 	}
 	return sensor.Turn{
 		Sensor: row.Sensor,
