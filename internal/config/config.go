@@ -28,6 +28,8 @@ type Config struct {
 	Secret       Secret
 	Ops          Ops
 	Log          Log
+
+	files []string // see Files
 }
 
 // Database says how to reach PostgreSQL.

@@ -35,6 +35,7 @@ func Load(o Options) (Config, error) {
 	if err := l.err(); err != nil {
 		return Config{}, err
 	}
+	l.findFiles(environ)
 	return l.config, nil
 }
 

@@ -99,7 +99,8 @@ func TestDefaults(t *testing.T) {
 	cache := c.Worker.CacheDir
 	require.True(t, filepath.IsAbs(cache))
 	require.Equal(t, "attune-sensors", filepath.Base(cache))
-	c.Temporal.profile = envconfig.ClientConfigProfile{}
+	require.Contains(t, c.Files(), file)
+	c.Temporal.profile, c.files = envconfig.ClientConfigProfile{}, nil
 	require.Equal(t, Config{
 		File:     file,
 		Database: Database{URL: "postgres://attune:hunter2@localhost/attune", MaxConnections: 20},

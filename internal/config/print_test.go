@@ -30,7 +30,7 @@ func TestPrint(t *testing.T) {
 	again, err := Load(Options{File: golden, Environ: testEnviron(needed...)})
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(again.File, "internal/config/"+golden), again.File)
-	c.File, again.File = "", ""
+	c.File, again.File, c.files, again.files = "", "", nil, nil
 	require.Equal(t, c, again, "what is printed can be read, except for the secrets")
 }
 

@@ -101,8 +101,7 @@ func runtimeKeys(c *Config) []key {
 			doc: "What contains sensor code: bubblewrap, which must work (`bwrap`); bubblewrap if it works (`auto`); process groups " +
 				"and limits alone (`none`). A sensor's file can ask for more, and with `auto` here for less."},
 		{name: "runtime.hide", value: listValue{field: &c.Runtime.Hide, word: paths{}, off: true}, shown: "none",
-			doc: "Files and folders that sensor code in bubblewrap must not see, besides the configuration file, `secret.directory` " +
-				"and `worker.cache_dir`, which it never sees."},
+			doc: "Files and folders that sensor code in bubblewrap must not see, besides [what it never sees](#what-sensor-code-does-not-see)."},
 		{name: "runtime.warm_processes", value: intValue{field: &c.Runtime.WarmProcesses, min: 0, max: 10_000}, fallback: "100",
 			doc: "Most interpreters that stay up between polls; beyond, the one that was used least recently ends. 0: none does."},
 		{name: "runtime.warm_idle", value: durationValue{field: &c.Runtime.WarmIdle, min: time.Second, max: 7 * day}, fallback: "10m",

@@ -30,7 +30,7 @@ func Processes(cfg config.Config, environ []string) (process.Config, error) {
 
 // hidden returns what no sensor is to see, besides the cache folder.
 func hidden(cfg config.Config) []string {
-	paths := slices.Concat(cfg.Runtime.Hide, []string{cfg.File, cfg.Secret.Directory, cfg.Log.SensorDirectory})
+	paths := slices.Concat(cfg.Runtime.Hide, cfg.Files(), []string{cfg.Secret.Directory, cfg.Log.SensorDirectory})
 	return slices.DeleteFunc(paths, func(path string) bool { return path == "" })
 }
 
