@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/rule"
@@ -104,8 +105,9 @@ func readCase(line []byte) (conditions json.RawMessage, mode condition.Mode, doc
 	if err := json.Unmarshal(line, &parts); err != nil {
 		return nil, "", doc, fmt.Errorf("the line is not a JSON object: %w", err)
 	}
+	doc = condition.Document{condition.Event: nowValue(time.Now())}
 	for key, raw := range parts {
-		switch root, ok := findRoot(key); {
+		switch root, ok := condition.FindRoot(key); {
 		case ok:
 			if doc[root], err = condition.Decode(raw); err != nil {
 				return nil, "", doc, fmt.Errorf("%s: %w", key, err)
@@ -124,14 +126,4 @@ func readCase(line []byte) (conditions json.RawMessage, mode condition.Mode, doc
 		}
 	}
 	return parts["conditions"], mode, doc, nil
-}
-
-// findRoot returns the place where fields begin that has that name.
-func findRoot(name string) (condition.Root, bool) {
-	for root := range condition.Root(len(condition.Document{})) {
-		if root.String() == name {
-			return root, true
-		}
-	}
-	return 0, false
 }

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -92,7 +95,8 @@ func (s *session) testRule(ctx context.Context, t ruleTest) error {
 	if err != nil {
 		return fmt.Errorf("--payload: %w", err)
 	}
-	explanation, err := compiled.Explain(ctx, rule.NewDocument(condition.Document{condition.Payload: value}))
+	doc := condition.Document{condition.Payload: value, condition.Event: nowValue(time.Now())}
+	explanation, err := compiled.Explain(ctx, rule.NewDocument(doc))
 	if err != nil {
 		return err
 	}
@@ -121,6 +125,33 @@ func (s *session) explain(e rule.Explanation, mode string) error {
 	return nil
 }
 
+// nowValue is an event that is seen now, for conditions that compare with the time.
+func nowValue(now time.Time) condition.Value {
+	value, err := condition.Decode([]byte(now.UTC().Format(`{"created": "2006-01-02T15:04:05.999999Z"}`)))
+	if err != nil {
+		panic(err) // a time in this format is JSON
+	}
+	return value
+}
+
+// clauseText writes a clause in a line, without the conditions on an element, which stand below it.
+func clauseText(v condition.Verdict) string {
+	expected := string(v.Expected)
+	switch {
+	case v.Element != nil:
+		expected = ""
+	case v.Operator == "within" && v.ValueFrom != "":
+		expected += " of " + v.ValueFrom
+	case v.ValueFrom != "":
+		expected = v.ValueFrom + " (" + cmp.Or(expected, "missing") + ")"
+	}
+	words := []string{v.Field, v.Operator, v.Condition, expected}
+	if v.IgnoreCase {
+		words = append(words, "ignoring case")
+	}
+	return strings.Join(slices.DeleteFunc(words, func(word string) bool { return word == "" }), " ")
+}
+
 // verdictRows returns a row a condition, with what is nested indented below it.
 func verdictRows(indent string, verdicts []condition.Verdict) [][]string {
 	var rows [][]string
@@ -135,8 +166,10 @@ func verdictRows(indent string, verdicts []condition.Verdict) [][]string {
 		case v.Not != nil:
 			group, nested = "not", []condition.Verdict{*v.Not}
 		default:
-			clause := strings.Join([]string{v.Field, v.Operator, string(v.Expected)}, " ")
-			rows = append(rows, []string{matched, indent + shorten(clause), shorten(string(v.Actual)), shorten(v.Reason)})
+			rows = append(rows, []string{matched, indent + shorten(clauseText(v)), shorten(string(v.Actual)), shorten(v.Reason)})
+			if v.Element != nil {
+				rows = append(rows, verdictRows(indent+"  ", v.Element.Verdicts)...)
+			}
 			continue
 		}
 		rows = append(rows, []string{matched, indent + group})

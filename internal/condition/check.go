@@ -5,15 +5,6 @@ import (
 	"strings"
 )
 
-// value checks a clause's value for what no operator could take.
-func (c *compiler) value(path string, v Value) {
-	if v.kind() == kindMissing {
-		c.report(path, "is missing: write the value to compare with; null is one")
-		return
-	}
-	c.literal(path, v, 0)
-}
-
 // literal checks what JSON's grammar leaves open.
 func (c *compiler) literal(path string, v Value, depth int) {
 	kind := v.kind()

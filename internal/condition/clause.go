@@ -2,24 +2,90 @@ package condition
 
 // A clause compares what a field leads to with a value.
 type clause struct {
-	field    string
-	path     path
-	operator *operator
-	value    Value
-	test     test
+	field      string
+	path       path
+	operator   *operator
+	value      Value // as it is written, missing where the operator takes none
+	ignoreCase bool
+	condition  string // of StackStorm's search
+	test       test
 	// maxText is how many bytes of text a regular expression reads at most.
 	maxText int
+	// from is another field, with whose value the field's is compared; nil when there is none.
+	from *source
+	// settledFrom is the field of from, once that is settled.
+	settledFrom string
+	// problem says why there is nothing to compare with, once from is settled.
+	problem string
+}
+
+// A source is the field that value_from names.
+type source struct {
+	field string
+	path  path
 }
 
 func (c *clause) match(doc *Document) bool {
-	s := search{clause: c}
+	if c.from != nil {
+		c = c.settled(doc)
+	}
+	s := search{clause: c, doc: doc}
 	return s.walk(doc[c.path.root], c.path.segments) != c.operator.negative
+}
+
+// settled returns the clause with the test that results from the other field's value.
+func (c *clause) settled(doc *Document) *clause {
+	settled := *c
+	other := c.from.path.follow(doc)
+	operand := operand{value: other, fold: c.ignoreCase, ofEvent: true}
+	settled.from, settled.settledFrom, settled.value = nil, c.from.field, other
+	if c.operator.takes.has(takesReference) {
+		operand.value, operand.reference, settled.value = c.value, other, c.value
+	}
+	if other.kind() == kindMissing {
+		settled.problem = c.from.field + " is missing"
+		return &settled
+	}
+	var err error
+	if settled.test, err = c.operator.build(operand); err != nil {
+		settled.problem = c.from.field + ": " + err.Error()
+	}
+	return &settled
+}
+
+// settle returns the condition with the values of fields that are outside of a list's element.
+func (c *clause) settle(doc *Document) condition {
+	switch {
+	case c.from != nil && c.from.path.root != item:
+		return c.settled(doc)
+	case c.test.each != nil && c.test.each.outer:
+		settled := *c
+		settled.test.each = &quantifier{
+			every: c.test.each.every, conditions: c.test.each.conditions.settle(doc).(group),
+		}
+		return &settled
+	default:
+		return c
+	}
+}
+
+func (g group) settle(doc *Document) condition {
+	settled := group{mode: g.mode, conditions: make([]condition, len(g.conditions))}
+	for i, part := range g.conditions {
+		settled.conditions[i] = part.settle(doc)
+	}
+	return settled
+}
+
+func (n negation) settle(doc *Document) condition {
+	return negation{n.condition.settle(doc)}
 }
 
 // A search looks for a value that passes the clause's positive test. Match and Explain both
 // rest on it, so that they agree.
 type search struct {
 	clause *clause
+	doc    *Document
 	text   int     // bytes of text that were read
 	best   outcome // the best so far
 	actual Value   // the value that it was of
@@ -37,6 +103,8 @@ const (
 	isMissing outcome = iota
 	isNull
 	isOtherKind
+	isUnsettled // there is nothing to compare with
+	isMalformed
 	isFalse
 	isTooLong
 	isTrue
@@ -81,6 +149,8 @@ func (s *search) outcome(v Value) outcome {
 	switch {
 	case kind == kindMissing:
 		return isMissing
+	case s.clause.problem != "":
+		return isUnsettled
 	case !test.takes.has(kind) && kind == kindNull:
 		return isNull
 	case !test.takes.has(kind):
@@ -93,7 +163,16 @@ func (s *search) outcome(v Value) outcome {
 		}
 		s.text += length
 	}
-	if test.check(v) {
+	holds := false
+	switch {
+	case test.judge != nil:
+		return test.judge(v, s.doc)
+	case test.each != nil:
+		holds = test.each.holds(v, s.doc)
+	default:
+		holds = test.check(v)
+	}
+	if holds {
 		return isTrue
 	}
 	return isFalse

@@ -52,7 +52,9 @@ type compiler struct {
 	uses         [roots]bool
 	count        int // clauses and groups
 	matching     []*clause
-	instructions int // of the regular expressions of matching
+	instructions int  // of the regular expressions of matching
+	inside       int  // how many quantifiers what is compiled is inside of
+	outer        bool // whether a condition inside compares with a field that is not the element's
 }
 
 func (c *compiler) report(path, format string, args ...any) {
@@ -110,7 +112,10 @@ func (c *compiler) admit(n int) bool {
 
 const shape = "a clause has field, operator and value; a group has one of all, any and not"
 
-func isClause(key string) bool { return key == "field" || key == "operator" || key == "value" }
+// clauseKeys are the keys of a clause; condition is for StackStorm's search.
+var clauseKeys = []string{"field", "operator", "value", "value_from", "ignore_case", "condition"}
+
+func isClause(key string) bool { return slices.Contains(clauseKeys, key) }
 
 func isGroup(key string) bool { return key == "all" || key == "any" || key == "not" }
 
@@ -133,7 +138,7 @@ func (c *compiler) condition(path string, v Value, depth int) condition {
 	}
 	for _, key := range keys {
 		if !isClause(key) {
-			hint := suggest(key, []string{"field", "operator", "value", "all", "any", "not"})
+			hint := suggest(key, append([]string{"all", "any", "not"}, clauseKeys[:5]...))
 			c.report(childPath(path, key), "unknown key: %s%s", hint, shape)
 		}
 	}
@@ -143,7 +148,7 @@ func (c *compiler) condition(path string, v Value, depth int) condition {
 	if !slices.ContainsFunc(keys, isClause) {
 		return nil
 	}
-	return c.clause(path, values)
+	return c.clause(path, values, depth)
 }
 
 func (c *compiler) group(key, path string, v Value, depth int) condition {

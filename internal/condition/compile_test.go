@@ -23,7 +23,7 @@ func problems(t *testing.T, mode condition.Mode, conditions string) condition.Pr
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	const shape = "a clause has field, operator and value; a group has one of all, any and not"
-	const names = "equals, not_equals, contains, starts_with, ends_with, greater_than, less_than, in, not_in, matches"
+	const common = "common ones are equals, in, contains, starts_with, matches, greater_than, exists and any"
 	tests := []struct {
 		conditions, path, message string
 	}{
@@ -38,12 +38,13 @@ func TestProblems(t *testing.T) {
 		{`[{"a.b": 1}]`, `conditions[0]."a.b"`, "unknown key: " + shape},
 		{`[{"operator": "equals", "value": 1}]`, "conditions[0].field", "is missing: name one, such as payload.branch"},
 		{`[{"field": 7, "operator": "equals", "value": 1}]`, "conditions[0].field", "want a string, got a number: 7; name one, such as payload.branch"},
-		{`[{"field": "a", "value": 1}]`, "conditions[0].operator", "is missing: name one of " + names},
+		{`[{"field": "a", "value": 1}]`, "conditions[0].operator", "is missing: name one; " + common},
 		{`[{"field": "a", "operator": "equals"}]`, "conditions[0].value", "is missing: write the value to compare with; null is one"},
 		{`[{"field": "a", "field": "b", "operator": "equals", "value": 1}]`, "conditions[0].field", "is there more than once: remove all but one"},
 		{`[{"field": "a", "operator": "equals", "value": {"x": [{"y": 1, "y": 2}]}}]`, "conditions[0].value.x[0].y", "is there more than once: remove all but one"},
-		{`[{"field": "a", "operator": "Equal", "value": 1}]`, "conditions[0].operator", `unknown operator "Equal": did you mean "equals"? the operators are ` + names},
-		{`[{"field": "a", "operator": "==", "value": 1}]`, "conditions[0].operator", `unknown operator "==": the operators are ` + names},
+		{`[{"field": "a", "operator": "Equal", "value": 1}]`, "conditions[0].operator", `unknown operator "Equal": did you mean "equals"?`},
+		{`[{"field": "a", "operator": "==", "value": 1}]`, "conditions[0].operator", `unknown operator "==": did you mean "equals"?`},
+		{`[{"field": "a", "operator": "zzz", "value": 1}]`, "conditions[0].operator", `unknown operator "zzz": ` + common + "; docs/rules.md has them all"},
 		{`[{"field": "a", "operator": "in", "value": "x"}]`, "conditions[0].value", `want a list, got the string "x"; to compare with a single value use equals`},
 		{`[{"field": "a", "operator": "greater_than", "value": "5"}]`, "conditions[0].value", `want a number, got the string "5"; write a number without quotes`},
 		{`[{"field": "a", "operator": "less_than", "value": null}]`, "conditions[0].value", "want a number, got null"},

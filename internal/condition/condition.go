@@ -10,8 +10,13 @@
 // and double quotes around a key such as "a.b". It begins at a Root or else inside the
 // payload; a key of the payload that is named like a root is reached as payload.config.
 //
-// A positive operator is false on a missing field, on null (but for equals null) and on a
-// type that it doesn't take. A negative one is the exact negation of its positive twin.
+// A positive operator is false on a missing field, on null (but for equals null, is_null, exists
+// and one_of_types) and on a type that it doesn't take. A negative one is the exact negation of
+// its positive twin.
+//
+// The operators any, all and none take conditions on the elements of a list, whose fields begin
+// with item. What is compared with now is compared with event.created, so that an evaluation
+// depends on the document and on nothing else.
 //
 // The package is pure: it imports the standard library only and does no I/O.
 package condition
@@ -26,7 +31,7 @@ const (
 )
 
 // Document is what conditions are evaluated on: a Value for each Root. A root that is left
-// out is missing.
+// out is missing. Its last place is for the package's own use.
 //
 //	condition.Document{condition.Payload: payload, condition.Config: config}
 type Document [roots]Value
@@ -53,6 +58,7 @@ func (p *Program) Uses(root Root) bool {
 type condition interface {
 	match(doc *Document) bool
 	explain(doc *Document) Verdict
+	settle(doc *Document) condition
 }
 
 // A group is a list of conditions of which all or any have to match.

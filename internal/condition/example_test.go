@@ -40,6 +40,6 @@ func ExampleCompile() {
 	]`))
 	fmt.Println(err)
 	// Output:
-	// conditions[0].operator: unknown operator "equal": did you mean "equals"? the operators are equals, not_equals, contains, starts_with, ends_with, greater_than, less_than, in, not_in, matches
+	// conditions[0].operator: unknown operator "equal": did you mean "equals"?
 	// conditions[1].not.value: want a number, got the string "5"; write a number without quotes
 }

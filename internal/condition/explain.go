@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -18,15 +19,23 @@ type Explanation struct {
 type Verdict struct {
 	Field    string `json:"field,omitempty"`
 	Operator string `json:"operator,omitempty"`
-	// Expected is the clause's value, and Actual the field's, both as they were written.
-	// Actual is left out when the field is missing. For a field with a wildcard it is the
-	// element that decided or, where none did, a list of the first ten.
+	// ValueFrom is the field that the clause compares with, if it does.
+	ValueFrom string `json:"value_from,omitempty"`
+	// IgnoreCase and Condition are as the clause has them.
+	IgnoreCase bool   `json:"ignore_case,omitempty"`
+	Condition  string `json:"condition,omitempty"`
+	// Expected is the clause's value, or that of the field it compares with if it has none, and Actual the
+	// field's, all as they were written. Actual is left out when the field is missing. For a
+	// field with a wildcard it is the element that decided or, where none did, a list of the
+	// first ten.
 	Expected json.RawMessage `json:"expected,omitempty"`
 	Actual   json.RawMessage `json:"actual,omitempty"`
-	All      []Verdict       `json:"all,omitempty"`
-	Any      []Verdict       `json:"any,omitempty"`
-	Not      *Verdict        `json:"not,omitempty"`
-	Matched  bool            `json:"matched"`
+	// Element is, for any, all, none and search, the element of Actual that decided.
+	Element *Element  `json:"element,omitempty"`
+	All     []Verdict `json:"all,omitempty"`
+	Any     []Verdict `json:"any,omitempty"`
+	Not     *Verdict  `json:"not,omitempty"`
+	Matched bool      `json:"matched"`
 	// Reason says how the comparison went: "value is different", "field is missing",
 	// "value is null", "want a string, got a number".
 	Reason string `json:"reason,omitempty"`
@@ -67,15 +76,24 @@ func (n negation) explain(doc *Document) Verdict {
 }
 
 func (c *clause) explain(doc *Document) Verdict {
-	s := search{clause: c, collect: true}
+	if c.from != nil {
+		c = c.settled(doc)
+	}
+	s := search{clause: c, doc: doc, collect: true}
 	passed := s.walk(doc[c.path.root], c.path.segments)
 	v := Verdict{
-		Field:    c.field,
-		Operator: c.operator.name,
-		Expected: c.value.json(),
-		Actual:   s.actual.json(),
-		Matched:  passed != c.operator.negative,
-		Reason:   s.reason(doc),
+		Field:      c.field,
+		Operator:   c.operator.name,
+		ValueFrom:  c.settledFrom,
+		IgnoreCase: c.ignoreCase,
+		Condition:  c.condition,
+		Expected:   c.value.json(),
+		Actual:     s.actual.json(),
+		Matched:    passed != c.operator.negative,
+		Reason:     s.reason(),
+	}
+	if c.test.each != nil && (s.best == isTrue || s.best == isFalse) {
+		v.Element, v.Reason = c.test.each.explain(s.actual, doc)
 	}
 	if c.path.wildcard && !passed && len(s.reached) > 0 {
 		v.Actual = listed(s.reached)
@@ -95,15 +113,19 @@ func listed(values []Value) json.RawMessage {
 }
 
 // reason says how the positive test went.
-func (s *search) reason(doc *Document) string {
+func (s *search) reason() string {
 	c := s.clause
 	switch s.best {
 	case isMissing:
-		return "field is missing" + c.obstacle(doc)
+		return "field is missing" + c.obstacle(s.doc)
 	case isNull:
 		return "value is null"
 	case isOtherKind:
 		return fmt.Sprintf("want %s, got %s", c.test.takes, s.actual.kind())
+	case isUnsettled:
+		return cmp.Or(c.problem, noNow)
+	case isMalformed:
+		return c.test.malformed
 	case isTooLong:
 		return fmt.Sprintf("value is too long for this regular expression, which reads at most %d bytes", c.maxText)
 	case isFalse:

@@ -3,8 +3,11 @@ package condition
 import (
 	"encoding/json"
 	"math/big"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -39,7 +42,7 @@ func FuzzPath(f *testing.F) {
 	doc, err := Decode([]byte(`{"a": [{"b.c": 1}, [2]], "0": {"b": []}}`))
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := parsePath(text)
+		p, err := parsePath(text, false)
 		if err != nil {
 			return
 		}
@@ -68,6 +71,8 @@ func FuzzCompile(f *testing.F) {
 		`[]`, `[{"field": "s", "operator": "equals", "value": "main"}]`,
 		`[{"any": [{"field": "a.b.*", "operator": "in", "value": [1, "x"]}, {"not": {"field": "n", "operator": "less_than", "value": 1e5}}]}]`,
 		`[{"field": "s", "operator": "matches", "value": "^m(a|b)*"}]`, `[{"all": {}, "x": 1}]`, `[{"field": 1}]`, `{`,
+		`[{"field": "a.b", "operator": "any", "value": [{"field": "item.c", "operator": "equals", "value_from": "payload.n"}, {"not": {"field": "item", "operator": "any", "value": {"field": "item", "operator": "exists"}}}]}]`,
+		`[{"field": "a.b", "operator": "search", "condition": "all2any", "value": {"item.c#1": {"type": "gt", "pattern": 2}, "item": {"type": "search", "condition": "any", "pattern": {"item": {"type": "nexists"}}}}}]`,
 	} {
 		f.Add(seed, fuzzedPayload)
 	}
@@ -90,38 +95,113 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// FuzzMatchExplainAgree evaluates one clause on one value: Match and Explain agree, and a
-// negative operator negates its twin.
-func FuzzMatchExplainAgree(f *testing.F) {
-	for i, value := range []string{`"a"`, `1`, `[1, "a", null]`, `null`, `{"a": [true]}`, `"^a+$"`} {
-		f.Add(uint8(i), "s.*", value, `{"s": ["a", 1, null]}`)
-		f.Add(uint8(i+5), "s", value, `{"s": "aaa"}`)
+// FuzzOperators evaluates one clause of every operator on one value: Match and Explain agree, a negative operator negates
+// its twin, and StackStorm's names stand up to anything, too.
+func FuzzOperators(f *testing.F) {
+	for i, value := range []string{
+		`"a"`, `1`, `[1, "a", null]`, `null`, `{"a": [true]}`, `"^a+$"`, `"now-15m"`, `"10.0.0.0/8"`, `"1.2.3-rc.1"`, `"a*[!b-c]?"`,
+		`{"field": "item", "operator": "equals", "value": 1}`, `{"item.a": {"type": "eq", "pattern": 1}}`, `["10.1.2.3", "fe80::/10"]`,
+		`["integer"]`, `[1, 2]`, `"2026-01-31"`, `"1h"`,
+	} {
+		f.Add(uint8(i), "s.*", value, `{"s": ["a", 1, null, "10.1.2.3", "2026-01-31T08:00:00Z", "1.2.3"], "o": "A"}`)
+		f.Add(uint8(i+5), "s", value, `{"s": "aaa", "o": 1}`)
 		f.Add(uint8(i), "payload", value, value)
 	}
+	created, err := Decode([]byte(`{"created": "2026-01-31T08:00:00Z"}`))
+	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, pick uint8, field, value, payload string) {
 		decoded, err := Decode([]byte(payload))
 		if err != nil {
 			return
 		}
-		doc := Document{Payload: decoded}
+		doc := Document{Payload: decoded, Event: created}
+		quoted, err := json.Marshal(field)
+		require.NoError(t, err)
+		more := [...]string{`"value": ` + value, `"value": ` + value + `, "ignore_case": true`, `"value_from": "o"`,
+			`"value": ` + value + `, "value_from": "o"`, `"condition": "any2any", "value": ` + value}[pick%5]
 		outcomes := map[string]bool{}
-		for i := range operators {
-			name := operators[i].name
-			quoted, err := json.Marshal(field)
-			require.NoError(t, err)
-			clause := `{"field": ` + string(quoted) + `, "operator": "` + name + `", "value": ` + value + `}`
+		for _, name := range append(Operators(), StackStormOperators()...) {
+			clause := `{"field": ` + string(quoted) + `, "operator": "` + name + `", ` + more + `}`
 			wrapped := [...]string{`[` + clause + `]`, `[{"not": ` + clause + `}]`, `[{"any": [` + clause + `]}]`}[pick%3]
 			program, err := Compile(All, json.RawMessage(wrapped))
 			if err != nil {
 				continue
 			}
 			outcomes[name] = program.Match(&doc)
-			require.Equal(t, program.Explain(&doc).Matched, outcomes[name])
+			explanation := program.Explain(&doc)
+			require.Equal(t, explanation.Matched, outcomes[name])
+			_, err = json.Marshal(explanation)
+			require.NoError(t, err)
 		}
-		for positive, negative := range map[string]string{"equals": "not_equals", "in": "not_in"} {
-			if holds, ok := outcomes[positive]; ok {
-				require.Equal(t, !holds, outcomes[negative], negative)
+		for i := range operators {
+			if negative := "not_" + operators[i].name; slices.Contains(Operators(), negative) {
+				holds, ok := outcomes[operators[i].name]
+				require.Equal(t, ok && !holds, outcomes[negative], negative)
 			}
+		}
+	})
+}
+
+// FuzzKey holds that two values have the same key exactly if they are equal, and that a set finds what it has.
+func FuzzKey(f *testing.F) {
+	f.Add(`{"a": [1, 2], "b": null}`, `{"b": null, "a": [1.0, 2e0]}`)
+	f.Add(`["a", "b"]`, `["ab", ""]`)
+	f.Add(`[1, 23]`, `[12, 3]`)
+	f.Fuzz(func(t *testing.T, a, b string) {
+		x, err := Decode([]byte(a))
+		if err != nil {
+			return
+		}
+		y, err := Decode([]byte(b))
+		if err != nil {
+			return
+		}
+		want := newLiteral(x)
+		require.Equal(t, want.equals(y), string(x.appendKey(nil)) == string(y.appendKey(nil)))
+		require.Equal(t, string(want.appendKey(nil)), string(x.appendKey(nil)))
+		require.Equal(t, want.equals(y), newSet([]literal{want}, false).has(y))
+	})
+}
+
+// FuzzFold compares fold with what the standard library holds for equal but for case.
+func FuzzFold(f *testing.F) {
+	f.Add("Straße", "STRASSE")
+	f.Add("ΣΊΣΥΦΟΣ", "σίσυφος")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if !utf8.ValidString(a) || !utf8.ValidString(b) {
+			return
+		}
+		require.Equal(t, strings.EqualFold(a, b), fold(a) == fold(b))
+		require.Equal(t, fold(a), fold(fold(a)))
+		require.Equal(t, fold(a), fold(strings.ToValidUTF8(a, "")))
+	})
+}
+
+// FuzzFormats reads anything as a time, a duration, a version and a pattern with wildcards.
+func FuzzFormats(f *testing.F) {
+	for _, seed := range []string{"2026-01-31T08:00:00.5+02:00", "1h30m", "1.2.3-rc.1+x", "a*[!b-d]?", "[]", "[!]", "[a", "-1e9"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		parseTime(text)
+		if d, err := parseDuration(text); err == nil {
+			require.GreaterOrEqual(t, d, time.Duration(0))
+		}
+		if v, ok := parseVersion(text); ok {
+			require.Zero(t, compareVersions(v, v))
+		}
+		if v, err := Decode([]byte(text)); err == nil {
+			v.instant()
+		}
+		if !utf8.ValidString(text) || len(text) > 100 {
+			return
+		}
+		_, err := regexp.Compile(expressionOf(text))
+		require.NoError(t, err)
+		prefix, suffix := literalEnds(text)
+		if !strings.ContainsAny(text, "*?[") {
+			require.Equal(t, text, prefix)
+			require.Equal(t, text, suffix)
 		}
 	})
 }

@@ -1,7 +1,5 @@
 package condition
 
-import "slices"
-
 // A literal is a value written in a condition, prepared for many comparisons.
 type literal struct {
 	kind    kind
@@ -68,8 +66,7 @@ func (l *literal) equalsList(v Value) bool {
 	return i == len(l.items)
 }
 
-// equalsObject first collects the last value of every key: earlier ones of a repeated key
-// don't count.
+// equalsObject compares with the last value of every key: earlier ones of a repeated key don't count.
 func (l *literal) equalsObject(v Value) bool {
 	last := make(map[string]Value, len(l.members))
 	for key, ok := v.first(); ok; {
@@ -89,42 +86,4 @@ func (l *literal) equalsObject(v Value) bool {
 		}
 	}
 	return true
-}
-
-// A set is a list of literals that is asked for membership.
-type set struct {
-	kinds   kinds
-	strings map[string]struct{}
-	numbers []number // in order
-	others  []literal
-}
-
-func newSet(items []literal) *set {
-	s := &set{strings: map[string]struct{}{}}
-	for _, item := range items {
-		s.kinds |= setOf(item.kind)
-		switch item.kind {
-		case kindString:
-			s.strings[item.text] = struct{}{}
-		case kindNumber:
-			s.numbers = append(s.numbers, item.number)
-		default:
-			s.others = append(s.others, item)
-		}
-	}
-	slices.SortFunc(s.numbers, compareNumbers)
-	return s
-}
-
-func (s *set) has(v Value) bool {
-	switch v.kind() {
-	case kindString:
-		_, found := s.strings[v.str()]
-		return found
-	case kindNumber:
-		_, found := slices.BinarySearchFunc(s.numbers, parseNumber(v.raw()), compareNumbers)
-		return found
-	default:
-		return slices.ContainsFunc(s.others, func(l literal) bool { return l.equals(v) })
-	}
 }

@@ -2,6 +2,7 @@ package condition
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 )
 
@@ -130,3 +131,11 @@ func compareSplit(head, tail, whole string) int {
 	}
 	return cmp.Or(cmp.Compare(len(head), shared), strings.Compare(tail, whole[shared:]))
 }
+
+// whole reports whether the number is an integer.
+func (n number) whole() bool {
+	return n.exponent >= int64(len(n.head)+len(n.tail))
+}
+
+// wholeNumber is the number of an integer that is not negative.
+func wholeNumber(n int) number { return parseNumber(strconv.Itoa(n)) }

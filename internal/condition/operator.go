@@ -10,140 +10,160 @@ type operator struct {
 	name string
 	// negative makes it the exact negation of the positive operator that build belongs to.
 	negative bool
-	// build prepares the positive operator's test for the clause's value.
-	build func(value Value) (test, error)
+	// build prepares the positive operator's test.
+	build func(operand) (test, error)
+	// takes is what a clause may or must have beside field and operator.
+	takes takes
 	// holds and fails say in a verdict how the positive test went.
 	holds, fails string
 }
 
+// takes are the keys of a clause that an operator takes.
+type takes uint8
+
+const (
+	takesValue     takes = 1 << iota // value; without this bit the operator stands alone
+	takesFrom                        // value_from in the place of value
+	takesReference                   // value_from beside value
+	takesCase                        // ignore_case
+	takesItems                       // value is conditions on item
+	takesCondition                   // condition, as StackStorm's search has it
+)
+
+func (t takes) has(bit takes) bool { return t&bit != 0 }
+
+// An operand is what the field's value is compared with.
+type operand struct {
+	value Value
+	// reference is the value of another field where value is something else, a duration.
+	reference Value
+	// fold asks for texts to be compared without regard to case.
+	fold bool
+	// ofEvent says that value was read from the event, and not written in the rule.
+	ofEvent bool
+}
+
 // A test is a positive operator with the value that it compares with.
 type test struct {
-	// takes are the kinds of value that check is asked about; it is false for all others.
+	// takes are the kinds of value that are asked about; the test is false for all others.
 	takes kinds
+	// check is what the test is, unless judge or each is.
 	check func(Value) bool
-	// program is the size of the test's regular expression in instructions, else 0.
+	// judge is check for a test that knows more than yes and no, or that looks at the event.
+	judge func(Value, *Document) outcome
+	// each is the test of a list's elements.
+	each *quantifier
+	// program is the size of the test's regular expressions in instructions, else 0.
 	program int
+	// needsNow says that the test compares with the event's time.
+	needsNow bool
+	// malformed says in a verdict what a value that has the form of none that judge knows lacks.
+	malformed string
 }
 
 // operators is the whole language; it is never changed.
 var operators = []operator{
-	{"equals", false, buildEquals, "value is equal", "value is different"},
-	{"not_equals", true, buildEquals, "value is equal", "value is different"},
-	{"contains", false, buildContains, "value contains it", "value does not contain it"},
-	{"starts_with", false, buildStartsWith, "value starts with it", "value does not start with it"},
-	{"ends_with", false, buildEndsWith, "value ends with it", "value does not end with it"},
-	{"greater_than", false, buildGreaterThan, "value is greater", "value is not greater"},
-	{"less_than", false, buildLessThan, "value is less", "value is not less"},
-	{"in", false, buildIn, "value is in the list", "value is not in the list"},
-	{"not_in", true, buildIn, "value is in the list", "value is not in the list"},
-	{"matches", false, buildMatches, "value matches", "value does not match"},
+	{"equals", false, buildEquals, takesValue | takesFrom | takesCase, "value is equal", "value is different"},
+	{"not_equals", true, buildEquals, takesValue | takesFrom | takesCase, "value is equal", "value is different"},
+	{"contains", false, buildContains, takesValue | takesFrom | takesCase, "value contains it", "value does not contain it"},
+	{"not_contains", true, buildContains, takesValue | takesFrom | takesCase, "value contains it", "value does not contain it"},
+	{"contains_any", false, buildContainsAny, takesValue | takesFrom | takesCase, "value contains one of the list", "value contains none of the list"},
+	{"contains_all", false, buildContainsAll, takesValue | takesFrom | takesCase, "value contains all of the list", "value does not contain all of the list"},
+	{"starts_with", false, buildStartsWith, takesValue | takesFrom | takesCase, "value starts with it", "value does not start with it"},
+	{"not_starts_with", true, buildStartsWith, takesValue | takesFrom | takesCase, "value starts with it", "value does not start with it"},
+	{"ends_with", false, buildEndsWith, takesValue | takesFrom | takesCase, "value ends with it", "value does not end with it"},
+	{"not_ends_with", true, buildEndsWith, takesValue | takesFrom | takesCase, "value ends with it", "value does not end with it"},
+	{"wildcard", false, buildWildcard, takesValue | takesCase, "value matches", "value does not match"},
+	{"not_wildcard", true, buildWildcard, takesValue | takesCase, "value matches", "value does not match"},
+	{"matches", false, buildMatches, takesValue | takesCase, "value matches", "value does not match"},
+	{"not_matches", true, buildMatches, takesValue | takesCase, "value matches", "value does not match"},
+	{"in", false, buildIn, takesValue | takesFrom | takesCase, "value is in the list", "value is not in the list"},
+	{"not_in", true, buildIn, takesValue | takesFrom | takesCase, "value is in the list", "value is not in the list"},
+
+	{"greater_than", false, buildGreaterThan, takesValue | takesFrom, "value is greater", "value is not greater"},
+	{"greater_or_equal", false, buildGreaterOrEqual, takesValue | takesFrom, "value is not less", "value is less"},
+	{"less_than", false, buildLessThan, takesValue | takesFrom, "value is less", "value is not less"},
+	{"less_or_equal", false, buildLessOrEqual, takesValue | takesFrom, "value is not greater", "value is greater"},
+	{"between", false, buildBetween, takesValue, "value is in the range", "value is out of the range"},
+
+	{"exists", false, buildExists, 0, "field is there", ""},
+	{"not_exists", true, buildExists, 0, "field is there", ""},
+	{"is_null", false, buildIsNull, 0, "value is null", ""},
+	{"is_empty", false, buildIsEmpty, 0, "value is empty", "value is not empty"},
+	{"one_of_types", false, buildOneOfTypes, takesValue, "value is of such a type", "value is of another type"},
+
+	{"length_equals", false, buildLengthEquals, takesValue | takesFrom, "length is equal", "length is different"},
+	{"length_greater_than", false, buildLengthGreaterThan, takesValue | takesFrom, "length is greater", "length is not greater"},
+	{"length_greater_or_equal", false, buildLengthGreaterOrEqual, takesValue | takesFrom, "length is not less", "length is less"},
+	{"length_less_than", false, buildLengthLessThan, takesValue | takesFrom, "length is less", "length is not less"},
+	{"length_less_or_equal", false, buildLengthLessOrEqual, takesValue | takesFrom, "length is not greater", "length is greater"},
+
+	{"before", false, buildBefore, takesValue | takesFrom, "time is before", "time is not before"},
+	{"after", false, buildAfter, takesValue | takesFrom, "time is after", "time is not after"},
+	{"within", false, buildWithin, takesValue | takesReference, "time is within", "time is further away"},
+
+	{"ip_in", false, buildIPIn, takesValue | takesFrom, "address is in the network", "address is in none of the networks"},
+
+	{"semver_equals", false, buildVersionEquals, takesValue | takesFrom, "version is equal", "version is different"},
+	{"semver_greater_than", false, buildVersionGreaterThan, takesValue | takesFrom, "version is greater", "version is not greater"},
+	{"semver_greater_or_equal", false, buildVersionGreaterOrEqual, takesValue | takesFrom, "version is not less", "version is less"},
+	{"semver_less_than", false, buildVersionLessThan, takesValue | takesFrom, "version is less", "version is not less"},
+	{"semver_less_or_equal", false, buildVersionLessOrEqual, takesValue | takesFrom, "version is not greater", "version is greater"},
+
+	{"any", false, nil, takesItems, "an element satisfies it", "no element satisfies it"},
+	{"all", false, nil, takesItems, "all elements satisfy it", "an element does not satisfy it"},
+	{"none", true, nil, takesItems, "an element satisfies it", "no element satisfies it"},
 }
 
-// Operators returns the names of all operators.
-func Operators() []string {
-	names := make([]string, len(operators))
-	for i, op := range operators {
+// Operators returns the names of all operators, without those that are StackStorm's.
+func Operators() []string { return names(operators) }
+
+// StackStormOperators returns the names that StackStorm has for operators and that are no operators of this language
+// already.
+func StackStormOperators() []string { return names(stackStorm) }
+
+func names(table []operator) []string {
+	names := make([]string, len(table))
+	for i, op := range table {
 		names[i] = op.name
 	}
 	return names
 }
 
+// common is a selection of operators, for messages.
+const common = "common ones are equals, in, contains, starts_with, matches, greater_than, exists and any"
+
+// foreign are what other languages call an operator, for suggestions.
+var foreign = map[string]string{
+	"=": "equals", "==": "equals", "!=": "not_equals", "<>": "not_equals", ">": "greater_than", ">=": "greater_or_equal",
+	"<": "less_than", "<=": "less_or_equal", "=~": "matches", "!~": "not_matches", "gte": "greater_or_equal",
+	"ge": "greater_or_equal", "lte": "less_or_equal", "le": "less_or_equal", "ne": "not_equals", "like": "wildcard",
+	"glob": "wildcard", "cidr": "ip_in", "type": "one_of_types", "is": "equals", "missing": "not_exists", "empty": "is_empty",
+	"null": "is_null", "prefix": "starts_with", "suffix": "ends_with", "has": "contains",
+}
+
 func findOperator(name string) (*operator, error) {
-	for i := range operators {
-		if operators[i].name == name {
-			return &operators[i], nil
-		}
-	}
-	names := Operators()
-	return nil, fmt.Errorf("unknown operator %s: %sthe operators are %s",
-		abbreviate(name), suggest(name, names), strings.Join(names, ", "))
-}
-
-func buildEquals(value Value) (test, error) {
-	want := newLiteral(value)
-	return test{takes: setOf(want.kind), check: want.equals}, nil
-}
-
-func buildContains(value Value) (test, error) {
-	want := newLiteral(value)
-	takes := setOf(kindList)
-	if want.kind == kindString {
-		takes |= setOf(kindString)
-	}
-	return test{takes: takes, check: func(v Value) bool {
-		if v.kind() == kindString {
-			return strings.Contains(v.str(), want.text)
-		}
-		for e, ok := v.first(); ok; e, ok = e.after(v) {
-			if want.equals(e) {
-				return true
+	for _, table := range [][]operator{operators, stackStorm} {
+		for i := range table {
+			if table[i].name == name {
+				return &table[i], nil
 			}
 		}
-		return false
-	}}, nil
-}
-
-func buildStartsWith(value Value) (test, error) {
-	return buildString(value, strings.HasPrefix)
-}
-
-func buildEndsWith(value Value) (test, error) {
-	return buildString(value, strings.HasSuffix)
-}
-
-func buildString(value Value, holds func(s, want string) bool) (test, error) {
-	if value.kind() != kindString {
-		return test{}, wantKind(kindString, value)
 	}
-	want := value.str()
-	return test{
-		takes: setOf(kindString),
-		check: func(v Value) bool { return holds(v.str(), want) },
-	}, nil
-}
-
-func buildGreaterThan(value Value) (test, error) {
-	return buildOrder(value, 1)
-}
-
-func buildLessThan(value Value) (test, error) {
-	return buildOrder(value, -1)
-}
-
-func buildOrder(value Value, order int) (test, error) {
-	if value.kind() != kindNumber {
-		err := wantKind(kindNumber, value)
-		if value.kind() == kindString {
-			err = fmt.Errorf("%w; write a number without quotes", err)
-		}
-		return test{}, err
+	all := Operators()
+	if known, ok := foreign[strings.ToLower(name)]; ok {
+		return nil, fmt.Errorf("unknown operator %s: did you mean %q?", abbreviate(name), known)
 	}
-	want := parseNumber(value.raw())
-	return test{
-		takes: setOf(kindNumber),
-		check: func(v Value) bool { return compareNumbers(parseNumber(v.raw()), want) == order },
-	}, nil
-}
-
-func buildIn(value Value) (test, error) {
-	if value.kind() != kindList {
-		return test{}, fmt.Errorf("%w; to compare with a single value use equals", wantKind(kindList, value))
+	if hint := suggest(name, append(all, StackStormOperators()...)); hint != "" {
+		return nil, fmt.Errorf("unknown operator %s: %s", abbreviate(name), strings.TrimSpace(hint))
 	}
-	items := newLiteral(value).items
-	if len(items) > MaxList {
-		return test{}, fmt.Errorf("a list of %d: at most %d are allowed", len(items), MaxList)
-	}
-	wanted := newSet(items)
-	// Null satisfies no positive operator but equals, not even where the list holds it.
-	takes := wanted.kinds &^ setOf(kindNull)
-	if takes == 0 {
-		takes = setOf(kindBoolean, kindNumber, kindString, kindList, kindObject)
-	}
-	return test{takes: takes, check: wanted.has}, nil
+	return nil, fmt.Errorf("unknown operator %s: %s; docs/rules.md has them all", abbreviate(name), common)
 }
 
 func wantKind(want kind, got Value) error {
 	switch got.kind() {
+	case kindMissing:
+		return fmt.Errorf("want %s, got nothing", want)
 	case kindNull:
 		return fmt.Errorf("want %s, got null", want)
 	case kindString:

@@ -18,12 +18,23 @@ const (
 	Event               // the event's row
 	Trigger             // the trigger
 	Sensor              // the sensor, missing on an event without one
+	item                // an element of a list, within the conditions of any, all and none
 	roots
 )
 
 // String returns the path's first segment for the root.
 func (r Root) String() string {
-	return [roots]string{"payload", "config", "event", "trigger", "sensor"}[r]
+	return [roots]string{"payload", "config", "event", "trigger", "sensor", "item"}[r]
+}
+
+// FindRoot returns the root of that name.
+func FindRoot(name string) (Root, bool) {
+	for r := range item {
+		if r.String() == name {
+			return r, true
+		}
+	}
+	return 0, false
 }
 
 // A path leads from a document's root to a value, or to several where it has a wildcard.
@@ -72,8 +83,9 @@ const maxField = 1_000
 //	index   = "[" ( digits | "*" ) "]"
 //
 // A path may also begin with an index. A name is free of blanks and of ." [ ] *; a string is
-// a JSON string. A name that is the first segment and a root's is that root.
-func parsePath(text string) (path, error) {
+// a JSON string. A name that is the first segment and a root's is that root; item is one within the conditions of a
+// quantifier.
+func parsePath(text string, withItem bool) (path, error) {
 	if text == "" {
 		return path{}, errors.New("is empty: name a field, such as payload.branch")
 	}
@@ -86,7 +98,11 @@ func parsePath(text string) (path, error) {
 		if err != nil {
 			return path{}, err
 		}
-		if root, ok := findRoot(s.key); ok && pos == 0 && text[0] != '"' {
+		root, ok := FindRoot(s.key)
+		if withItem && s.key == item.String() {
+			root, ok = item, true
+		}
+		if ok && pos == 0 && text[0] != '"' {
 			p.root = root
 		} else {
 			p.segments = append(p.segments, s)
@@ -97,13 +113,13 @@ func parsePath(text string) (path, error) {
 	return p, nil
 }
 
-func findRoot(name string) (Root, bool) {
-	for r := range roots {
-		if r.String() == name {
-			return r, true
-		}
+// follow returns what a path without wildcards leads to.
+func (p *path) follow(doc *Document) Value {
+	v := doc[p.root]
+	for i := range p.segments {
+		v = p.segments[i].step(v)
 	}
-	return 0, false
+	return v
 }
 
 // parseSegment reads the segment that begins at pos with its dot or bracket, which the first

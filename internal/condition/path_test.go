@@ -47,7 +47,7 @@ func TestPathLookup(t *testing.T) {
 		"payload.missing.x": ``,
 	}
 	for text, want := range tests {
-		p, err := parsePath(text)
+		p, err := parsePath(text, false)
 		require.NoError(t, err, text)
 		v := payload
 		for i := range p.segments {
@@ -80,7 +80,7 @@ func TestBadPaths(t *testing.T) {
 		`a"b"`:                      "want a dot or a bracket",
 		"a[9999999999999999999999]": "an index such as [0]",
 	} {
-		_, err := parsePath(text)
+		_, err := parsePath(text, false)
 		require.ErrorContains(t, err, want, text)
 	}
 }

@@ -25,26 +25,34 @@ const (
 	MatchBudget = 8 << 20
 )
 
-func buildMatches(value Value) (test, error) {
-	if value.kind() != kindString {
-		return test{}, fmt.Errorf("%w; matches takes a regular expression", wantKind(kindString, value))
+func buildMatches(o operand) (test, error) {
+	pattern, err := textOf(operand{value: o.value}, "matches takes a regular expression")
+	if err != nil {
+		return test{}, err
 	}
-	pattern := value.str()
 	if len(pattern) > MaxPattern {
 		return test{}, fmt.Errorf("a regular expression of %d bytes: at most %d are allowed", len(pattern), MaxPattern)
 	}
+	return expressionTest(pattern, pattern, o.fold)
+}
+
+// expressionTest matches texts with a regular expression. It is called name in errors.
+func expressionTest(name, pattern string, ignoreCase bool) (test, error) {
+	if ignoreCase {
+		pattern = "(?i)" + pattern
+	}
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return test{}, fmt.Errorf("%s is not a regular expression in RE2 syntax: %w", abbreviate(pattern), err)
+		return test{}, fmt.Errorf("%s is not a regular expression in RE2 syntax: %w", abbreviate(name), err)
 	}
 	size := instructions(parsed) + 2 // the program's start and end
 	if size > MaxInstructions {
 		return test{}, fmt.Errorf("the regular expression %s compiles to %d instructions: at most %d are allowed; use fewer or smaller repetitions",
-			abbreviate(pattern), size, MaxInstructions)
+			abbreviate(name), size, MaxInstructions)
 	}
 	expression, err := regexp.Compile(pattern)
 	if err != nil {
-		return test{}, fmt.Errorf("compiling the regular expression %s: %w", abbreviate(pattern), err)
+		return test{}, fmt.Errorf("compiling the regular expression %s: %w", abbreviate(name), err)
 	}
 	return test{
 		takes:   setOf(kindString),

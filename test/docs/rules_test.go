@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -41,43 +42,58 @@ func testOperators(t *testing.T) {
 	require.Equal(t, condition.Operators(), names)
 }
 
+// testTruthTable shows the table that the tests of package condition hold the operators to.
 func testTruthTable(t *testing.T) {
-	clauses := []struct{ operator, value string }{
-		{"equals", `"abc"`}, {"not_equals", `"abc"`}, {"equals", "null"}, {"not_equals", "null"}, {"contains", `"abc"`},
-		{"starts_with", `"ab"`}, {"ends_with", `"bc"`}, {"greater_than", "-1"}, {"less_than", "1"},
-		{"in", `["abc", null]`}, {"not_in", `["abc", null]`}, {"matches", `"b|^$"`},
-	}
-	fields := []string{"", "null", "true", "0", `""`, `"abc"`, "[]", `["abc"]`, "{}"}
-
 	var b strings.Builder
-	b.WriteString("| |")
-	for _, field := range fields {
-		if field == "" {
-			b.WriteString(" missing |")
-		} else {
-			fmt.Fprintf(&b, " `%s` |", field)
+	for i, row := range tableRows(t, "truth.txt", " | ") {
+		if i == 0 {
+			b.WriteString("| |")
+			for _, field := range row[1:] {
+				b.WriteString(cmp.Or(code(field), " missing") + " |")
+			}
+			b.WriteString("\n|---|" + strings.Repeat(":-:|", len(row)-1) + "\n")
+			continue
 		}
-	}
-	b.WriteString("\n|---|" + strings.Repeat(":-:|", len(fields)) + "\n")
-	for _, c := range clauses {
-		fmt.Fprintf(&b, "| `%s` `%s` |", c.operator, strings.ReplaceAll(c.value, "|", `\|`))
-		program := compile(t, fmt.Sprintf(`[{"field": "x", "operator": %q, "value": %s}]`, c.operator, c.value))
-		for _, field := range fields {
-			payload := "{}"
-			if field != "" {
-				payload = fmt.Sprintf(`{"x": %s}`, field)
+		var clause map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(row[0]), &clause))
+		b.WriteString("|" + code(strings.Trim(string(clause["operator"]), `"`)) + code(string(clause["value"])))
+		for _, key := range []string{"value_from", "ignore_case"} {
+			if clause[key] != nil {
+				b.WriteString(" `" + key + "`" + code(strings.Trim(string(clause[key]), `"`)))
 			}
-			value, err := condition.Decode([]byte(payload))
-			require.NoError(t, err)
-			cell := "·"
-			if program.Match(&condition.Document{condition.Payload: value}) {
-				cell = "yes"
-			}
-			fmt.Fprintf(&b, " %s |", cell)
+		}
+		b.WriteString(" |")
+		for _, cell := range row[1:] {
+			b.WriteString(" " + strings.ReplaceAll(cell, "-", "·") + " |")
 		}
 		b.WriteString("\n")
 	}
 	readPage(t, rulesPage).computed(t, "table", b.String())
+}
+
+// code is text in a cell of a table, "" for none.
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " `" + strings.ReplaceAll(text, "|", `\|`) + "`"
+}
+
+// tableRows reads a table of package condition's test data.
+func tableRows(t *testing.T, name, separator string) [][]string {
+	t.Helper()
+	var rows [][]string
+	for line := range strings.Lines(readPage(t, "internal/condition/testdata/"+name).text) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), separator)
+		for i := range cells {
+			cells[i] = strings.Trim(cells[i], " |")
+		}
+		rows = append(rows, cells)
+	}
+	return rows
 }
 
 func testLimits(t *testing.T) {
@@ -89,7 +105,8 @@ func testLimits(t *testing.T) {
 		{"length of the conditions, as JSON", condition.MaxSize, " bytes"},
 		{"clauses and groups, nested ones included", condition.MaxConditions, ""},
 		{"depth of groups, and of a value's lists and objects", condition.MaxDepth, ""},
-		{"values that `in` and `not_in` choose from", condition.MaxList, ""},
+		{"values that `in`, `not_in` and `ip_in` choose from", condition.MaxList, ""},
+		{"values that `contains_any` and `contains_all` look for", condition.MaxParts, ""},
 		{"length of a regular expression", condition.MaxPattern, " bytes"},
 		{"instructions of all regular expressions", condition.MaxInstructions, ""},
 		{"problems that are reported at once", condition.MaxProblems, ""},
@@ -118,7 +135,7 @@ func thousands(n int) string {
 func testConditions(t *testing.T) {
 	p := readPage(t, rulesPage)
 	blocks := p.blocks("json")
-	require.Len(t, blocks, 3)
+	require.Len(t, blocks, 5)
 	for _, b := range blocks {
 		text := strings.TrimSpace(b.text)
 		if !strings.HasPrefix(text, "[") {
