@@ -123,3 +123,11 @@ func (z Zone) At(wall time.Time) (time.Time, bool) {
 	}
 	return time.Unix(shown-s.offset, 0).UTC(), true
 }
+
+// Gaps are the words for what may become of a time that is skipped.
+func Gaps() []string { return []string{string(GapRunAfter), string(GapSkip)} }
+
+// Repeats are the words for when a time that is repeated may be due.
+func Repeats() []string {
+	return []string{string(RepeatFirst), string(RepeatSecond), string(RepeatBoth)}
+}
