@@ -161,6 +161,9 @@ func (v Value) raw() string {
 	return v.doc.text[n.start:n.end]
 }
 
+// Text returns the value's JSON text as it was written, "" when the value is missing.
+func (v Value) Text() string { return v.raw() }
+
 // json returns raw for an encoder that leaves empty messages out.
 func (v Value) json() json.RawMessage {
 	return json.RawMessage(v.raw())

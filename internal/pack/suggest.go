@@ -10,12 +10,7 @@ import (
 // didYouMean returns a hint at the closest of the names, or all of them if none is close and they are few.
 func didYouMean(got string, names []string) string {
 	const few = 20
-	best, closest := "", len(got)/3+1
-	for _, name := range names {
-		if d := typo.Distance(got, name); d <= closest {
-			best, closest = name, d-1
-		}
-	}
+	best := typo.Closest(got, names)
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)

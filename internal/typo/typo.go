@@ -21,3 +21,14 @@ func Distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Closest returns the one of the names that was probably meant by a mistyped word; empty if none is close.
+func Closest(word string, names []string) string {
+	best, closest := "", len(word)/3+1
+	for _, name := range names {
+		if d := Distance(word, name); d <= closest {
+			best, closest = name, d-1
+		}
+	}
+	return best
+}

@@ -1,0 +1,188 @@
+// Package expression evaluates CEL, the Common Expression Language (https://cel.dev), on events: as the condition of a
+// rule, and inside `{{ }}` in the parameters of its action.
+//
+// An expression begins at payload, event, trigger, sensor, config or rule. It has no side effects, no clock, no random
+// numbers and no access to secrets: the same event gives the same result for ever. What it may cost is limited, when it
+// is compiled and when it is evaluated. A field that is missing is an error, unless the expression provides for it.
+package expression
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
+
+	"github.com/attune-automation/sensors/internal/condition"
+)
+
+// Limits of one expression.
+const (
+	// MaxLength is the longest expression, in characters.
+	MaxLength = 10_000
+	// MaxNodes is how many parts an expression may have once its macros are expanded.
+	MaxNodes = 2_000
+	// MaxCost is what one evaluation may cost, in CEL's units: about one for each step, each element of a list that is
+	// looped over, and each ten bytes of text that are read.
+	MaxCost = 200_000
+	// MaxText is the longest text that a function may write, in bytes.
+	MaxText = 1 << 20
+	// MaxMatched is the longest text that a regular expression reads, in bytes, and MaxRegex the largest such
+	// expression, in instructions.
+	MaxMatched = 64 << 10
+	MaxRegex   = 1_000
+	// MaxPairs is how many pairs of elements a function may compare, such as those that look for duplicates.
+	MaxPairs = 1_000_000
+	// MaxRange is the longest list that lists.range makes.
+	MaxRange = 10_000
+)
+
+// interruptEvery is after how many turns of a loop the context is looked at.
+const interruptEvery = 100
+
+// Rule is what expressions see of the rule that they are in.
+type Rule struct{ Ref, Label string }
+
+// Program is a compiled expression. It is immutable and safe for concurrent use.
+type Program struct {
+	text    string
+	rule    Rule
+	ast     *cel.Ast
+	program cel.Program
+	uses    [roots]bool
+	path    *path // nil: it is more than a path
+}
+
+// Compile checks and prepares an expression of a rule. The error is Problems.
+func Compile(rule Rule, text string) (*Program, error) {
+	return compile(rule, text, false)
+}
+
+// CompileCondition is Compile for an expression that is true or false.
+func CompileCondition(rule Rule, text string) (*Program, error) {
+	return compile(rule, text, true)
+}
+
+func compile(rule Rule, text string, condition bool) (*Program, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, Problems{{Line: 1, Column: 1, Message: "is empty: write an expression, such as payload.branch"}}
+	}
+	env, err := environment()
+	if err != nil {
+		return nil, fmt.Errorf("setting CEL up: %w", err)
+	}
+	ast, issues := env.cel.Compile(text)
+	if issues.Err() != nil {
+		return nil, env.problems(issues)
+	}
+	if kind := ast.OutputType().Kind(); condition && kind != types.BoolKind && kind != types.DynKind {
+		return nil, Problems{{Line: 1, Column: 1, Message: fmt.Sprintf(
+			"is %s: a condition is true or false, such as payload.branch == \"main\"", kindName(ast.OutputType()))}}
+	}
+	if found := knownFields(ast); len(found) > 0 {
+		return nil, found
+	}
+	if estimate, err := env.cel.EstimateCost(ast, nil); err == nil && estimate.Min > MaxCost {
+		return nil, Problems{{Line: 1, Column: 1, Message: fmt.Sprintf(
+			"costs at least %d, and an expression may cost %d: use smaller loops", estimate.Min, MaxCost)}}
+	}
+	program, err := env.program(ast)
+	if err != nil {
+		return nil, Problems{{Line: 1, Column: 1, Message: err.Error()}}
+	}
+	return &Program{
+		text: text, rule: rule, ast: ast, program: program, uses: usedRoots(ast), path: pathOf(ast.NativeRep().Expr()),
+	}, nil
+}
+
+// Text returns the expression as it was written.
+func (p *Program) Text() string { return p.text }
+
+// Uses reports whether the expression begins at the root. An input does not need the others.
+func (p *Program) Uses(root condition.Root) bool { return p.uses[root] }
+
+// Failure says why an expression has no result for an event. It is the same each time.
+type Failure struct {
+	// Message says what went wrong, and in which part of the expression.
+	Message string
+}
+
+// Error returns the message.
+func (f *Failure) Error() string { return f.Message }
+
+// Match evaluates a condition. The error is a *Failure, or that of the context.
+func (p *Program) Match(ctx context.Context, in *Input) (bool, error) {
+	v, err := p.eval(ctx, in)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.(types.Bool)
+	if !ok {
+		return false, &Failure{fmt.Sprintf("is %s: a condition is true or false", valueName(v))}
+	}
+	return bool(b), nil
+}
+
+// JSON evaluates the expression and returns its result as JSON. The error is a *Failure, or that of the context.
+func (p *Program) JSON(ctx context.Context, in *Input) (json.RawMessage, error) {
+	var e encoder
+	if err := p.encode(ctx, in, &e); err != nil {
+		return nil, err
+	}
+	return e.out.Bytes(), nil
+}
+
+// encode writes the result. What a mere path leads to is written as it stands in the event, digit by digit.
+func (p *Program) encode(ctx context.Context, in *Input, e *encoder) error {
+	if p.path != nil {
+		if v, ok := p.path.find(in, p.rule); ok {
+			return e.native(v)
+		}
+	}
+	v, err := p.eval(ctx, in)
+	if err != nil {
+		return err
+	}
+	return e.value(v)
+}
+
+// eval evaluates the expression; an optional that has a value is that value.
+func (p *Program) eval(ctx context.Context, in *Input) (ref.Val, error) {
+	v, _, err := p.program.ContextEval(ctx, activation{in, p.rule})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, p.failure(err)
+	case types.IsUnknown(v):
+		return nil, &Failure{"has no known value"}
+	}
+	if o, ok := v.(*types.Optional); ok {
+		if !o.HasValue() {
+			return nil, &Failure{fmt.Sprintf("%s is missing: give it a default by .orValue(...)", shorten(strings.TrimSpace(p.text)))}
+		}
+		v = o.GetValue()
+	}
+	return v, nil
+}
+
+// failure says what an error of CEL means, and which part of the expression it is about.
+func (p *Program) failure(err error) error {
+	var cancelled interpreter.EvalCancelledError
+	if errors.As(err, &cancelled) {
+		return &Failure{fmt.Sprintf("costs more than %d on this event: use smaller loops, or narrow the event by conditions first", MaxCost)}
+	}
+	message := plainError(err.Error())
+	var located *types.Err
+	if errors.As(err, &located) {
+		if part := partText(p.ast, located.NodeID()); part != "" {
+			message = shorten(part) + ": " + message
+		}
+	}
+	return &Failure{shortenTo(message, 500)}
+}
