@@ -29,6 +29,9 @@ func (s *session) override(t *target, flags trial, given fixture.Fixture) error 
 			return err
 		}
 	}
+	if err := schema.CheckPayload(t.cursor); t.cursor != nil && err != nil {
+		return fmt.Errorf("the cursor to start from cannot be stored: %w", err)
+	}
 	if string(t.cursor) == "null" {
 		t.cursor = nil
 	}

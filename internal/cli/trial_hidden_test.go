@@ -67,3 +67,22 @@ def poll(ctx):
 	require.Len(t, got.Events, 1)
 	require.Equal(t, map[string]any{"saw": open}, got.Events[0].Payload)
 }
+
+func TestSensorTestRefusesWhatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withCode()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"pack.yaml": "ref: odd\n", "triggers/seen.yaml": "ref: odd.seen\n",
+		"sensors/cursor.yaml": "ref: odd.cursor\ntrigger: odd.seen\nruntime: core.exec\nentrypoint: code/cursor.sh\n",
+		"sensors/field.yaml":  "ref: odd.field\ntrigger: odd.seen\nruntime: core.exec\nentrypoint: code/field.sh\n",
+		"code/cursor.sh":      "#!/bin/sh\nprintf '%s\\n' '{\"type\":\"cursor\",\"cursor\":\"\\u0000\"}' >&3\n",
+		"code/field.sh":       "#!/bin/sh\nprintf '%s\\n' '{\"type\":\"skip\",\"why\":\"no news\"}' >&3\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755))
+	}
+	require.Contains(t, b.fails(1, "sensor", "test", dir, "--sensor", "cursor"), `output: its cursor cannot be stored: byte 1: \u0000 cannot be stored`)
+	require.Contains(t, b.fails(1, "sensor", "test", dir, "--sensor", "field"), `a message of type skip with an unknown field "why": it has type, reason`)
+	require.Contains(t, b.fails(2, "sensor", "test", dir, "--sensor", "field", "--cursor", `"\ud800"`), `the cursor to start from cannot be stored: byte 1: \ud800 is half`)
+}

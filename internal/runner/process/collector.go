@@ -12,6 +12,7 @@ import (
 
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/runner/sdk"
+	"github.com/attune-automation/sensors/internal/schema"
 	"github.com/attune-automation/sensors/internal/secret"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/sensorlog"
@@ -124,7 +125,7 @@ func (c *collector) take(m message) error {
 	case "checkpoint":
 		return c.checkpoint(m.Cursor)
 	case "log":
-		c.journal.text(level(m.Level), m.Message)
+		return c.log(m)
 	case "skip":
 		c.poll.Skip = c.journal.mask([]byte(m.Reason), maxFaultText, 0)
 		c.journal.text(sensorlog.SourceInfo, "skipped: "+m.Reason)
@@ -134,8 +135,6 @@ func (c *collector) take(m message) error {
 		c.poll.More = true
 	case "done", "error":
 		return c.finish(m)
-	default:
-		return c.fail("a message of type %q: there are hello, event, cursor, checkpoint, log, skip, next, more, done and error", c.shown(m.Type))
 	}
 	return nil
 }
@@ -153,6 +152,18 @@ func (c *collector) greet(m message) error {
 		return c.fail("a second hello, or one that is not the first message")
 	}
 	c.hello = true
+	return nil
+}
+
+func (c *collector) log(m message) error {
+	switch m.Level {
+	case "":
+		m.Level = sensorlog.SourceInfo
+	case sensorlog.SourceDebug, sensorlog.SourceInfo, sensorlog.SourceWarning, sensorlog.SourceError:
+	default:
+		return c.fail("a message of type log of level %q: there are debug, info, warning and error", c.shown(m.Level))
+	}
+	c.journal.text(m.Level, m.Message)
 	return nil
 }
 
@@ -184,7 +195,13 @@ func (c *collector) event(m message) error {
 func (c *collector) item(number int, m message) (sensor.Item, error) {
 	item := sensor.Item{Payload: slices.Clone(m.Payload)}
 	if m.Key != nil {
-		item.Key = *m.Key
+		// Characters that are none would all become the same one, and different keys one key.
+		if err := schema.CheckPayload(m.Key); err != nil {
+			return item, c.fail("the key of event %d cannot be stored: %s: use a digest of it: %s", number, err, c.journal.excerpt(m.Key))
+		}
+		if err := json.Unmarshal(m.Key, &item.Key); err != nil {
+			return item, c.fail("the key of event %d is not a string: %s", number, c.journal.excerpt(m.Key))
+		}
 	}
 	name, leaked := c.secrets.Find(item.Payload)
 	if !leaked && item.Key != "" {
@@ -197,8 +214,6 @@ func (c *collector) item(number int, m message) (sensor.Item, error) {
 		return item, c.fail("the key of event %d is empty: leave it out, or name what makes the event the same as another", number)
 	case len(item.Key) > maxKeyBytes:
 		return item, c.fail("the key of event %d has %d bytes, more than %d: use a digest of it", number, len(item.Key), maxKeyBytes)
-	case strings.ContainsRune(item.Key, 0):
-		return item, c.fail("the key of event %d has the character U+0000 in it: leave it out", number)
 	}
 	if m.Trigger != nil {
 		item.TriggerRef = *m.Trigger
@@ -238,6 +253,9 @@ func (c *collector) cursor(cursor json.RawMessage) error {
 		return c.fail("a cursor of %d bytes, more than %d (`limits.event_bytes`): keep positions in it, not data", len(cursor), maxEventBytes)
 	case leaked:
 		return c.fail("its cursor has the value of the secret %q in it: leave it out", name)
+	}
+	if err := schema.CheckPayload(cursor); err != nil {
+		return c.fail("its cursor cannot be stored: %s: %s", err, c.journal.excerpt(cursor))
 	}
 	c.parts.setCursor(slices.Clone(cursor))
 	return nil
@@ -343,12 +361,3 @@ func (c *collector) end() error {
 }
 
 func (c *collector) shown(word string) string { return c.journal.mask([]byte(word), 200, 0) }
-
-// level returns the name of a line's level as logs have it.
-func level(name string) string {
-	switch name {
-	case sensorlog.SourceDebug, sensorlog.SourceWarning, sensorlog.SourceError:
-		return name
-	}
-	return sensorlog.SourceInfo
-}

@@ -42,6 +42,12 @@ def helper():
 		{name: "sys.exit", file: "s.py", code: "import sys\ndef poll():\n    sys.exit('bye')\n", kind: sensor.FaultException, message: "SystemExit: bye"},
 		{name: "an exit behind the SDK's back", file: "s.py", code: "import os\ndef poll():\n    yield {}\n    os._exit(0)\n", kind: sensor.FaultExit,
 			message: "before poll() did"},
+		{name: "too many open files", file: "s.py", code: "def poll(ctx):\n    kept = []\n    while True:\n        kept.append(open('/dev/null'))\n", kind: sensor.FaultException,
+			message: "OSError: [Errno 24] Too many open files: '/dev/null'", traceback: "Traceback (most recent call last):\n  File \"PACK/s.py\", line 4, in poll\n    kept.append(open('/dev/null'))\n"},
+		{name: "too many open files in a coroutine", file: "s.py", code: "async def poll(ctx):\n    kept = []\n    while True:\n        kept.append(open('/dev/null'))\n", kind: sensor.FaultException,
+			message: "OSError: [Errno 24] Too many open files: '/dev/null'", traceback: "Traceback (most recent call last):\n"},
+		{name: "too many open files", file: "s.mjs", code: "import { openSync } from 'node:fs';\nexport function poll() { for (;;) openSync('/dev/null'); }\n", kind: sensor.FaultException,
+			message: "Error: EMFILE: too many open files, open '/dev/null'", traceback: "Error: EMFILE"},
 		{name: "fd 3 closed", file: "s.py", code: "import os\ndef poll():\n    os.close(3)\n    yield {}\n", kind: sensor.FaultExit,
 			message: "exit status 1", log: "Bad file descriptor"},
 		{name: "an exception after events", file: "s.mjs", code: `
@@ -73,7 +79,19 @@ export async function poll(ctx) {
 		{name: "an event without payload", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\"}' >&3\n", kind: sensor.FaultOutput, message: "event 1 is not a JSON object"},
 		{name: "an unknown type", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"evnt\"}' >&3\n", kind: sensor.FaultOutput,
 			message: `a message of type "evnt": there are hello, event, cursor, checkpoint, log, skip, next, more, done and error`},
-		{name: "an unknown field", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"cursor\",\"value\":1}' >&3\n", kind: sensor.FaultOutput, message: `unknown field "value"`},
+		{name: "an unknown field", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"cursor\",\"value\":1}' >&3\n", kind: sensor.FaultOutput, message: "what it wrote on fd 3 is a message of type cursor with an unknown field \"value\": it has type, cursor"},
+		{name: "a field of another type of message", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"done\",\"cursor\":1}' >&3\n", kind: sensor.FaultOutput,
+			message: `a message of type done with an unknown field "cursor": it has type`},
+		{name: "a field in capitals", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"cursor\",\"Cursor\":1}' >&3\n", kind: sensor.FaultOutput, message: `unknown field "Cursor"`},
+		{name: "a field of a wrong type", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"log\",\"message\":1}' >&3\n", kind: sensor.FaultOutput,
+			message: "a message of type log whose `message` is of another type than it has to be"},
+		{name: "a log without message", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"log\",\"text\":1}' >&3\n", kind: sensor.FaultOutput,
+			message: `a message of type log with an unknown field "text": it has type, level, message`},
+		{name: "a skip without reason", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"skip\"}' >&3\n", kind: sensor.FaultOutput, message: "a message of type skip without `reason`"},
+		{name: "a level that is none", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"log\",\"level\":\"warn\",\"message\":\"x\"}' >&3\n", kind: sensor.FaultOutput,
+			message: `a message of type log of level "warn": there are debug, info, warning and error`},
+		{name: "no type", file: "s.sh", code: "#!/bin/sh\necho '{\"payload\":{}}' >&3\n", kind: sensor.FaultOutput, message: "a message without a `type`"},
+		{name: "no object", file: "s.sh", code: "#!/bin/sh\necho '[1]' >&3\n", kind: sensor.FaultOutput, message: "not a message of the protocol (it is not a JSON object): [1]"},
 		{name: "two messages in a line", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"skip\"}{\"type\":\"skip\"}' >&3\n", kind: sensor.FaultOutput, message: "more than one JSON object in a line"},
 		{name: "another version of the protocol", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"hello\",\"protocol\":2,\"sdk\":\"python/9\"}' >&3\n", kind: sensor.FaultOutput,
 			message: "its hello names version 2 of the protocol; this worker speaks version 1: use an SDK of the worker's release"},
@@ -84,9 +102,19 @@ export async function poll(ctx) {
 		{name: "an empty key", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"key\":\"\"}' >&3\n", kind: sensor.FaultOutput,
 			message: "the key of event 1 is empty: leave it out"},
 		{name: "a key with a NUL", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"key\":\"a\\u0000\"}' >&3\n", kind: sensor.FaultOutput,
-			message: "the key of event 1 has the character U+0000 in it"},
+			message: `the key of event 1 cannot be stored: byte 2: \u0000 cannot be stored: leave it out`},
 		{name: "a key that is a number", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"key\":7}' >&3\n", kind: sensor.FaultOutput,
-			message: "not a message of the protocol (cannot unmarshal number into Go struct field message.key of type string)"},
+			message: "the key of event 1 is not a string: 7"},
+		{name: "a key that is not UTF-8", file: "s.sh", code: "#!/bin/sh\nprintf '{\"type\":\"event\",\"payload\":{},\"key\":\"a\\377\"}\\n' >&3\n", kind: sensor.FaultOutput,
+			message: "the key of event 1 cannot be stored: byte 2: 0xff is not UTF-8: use a digest of it: \"a\uFFFD\""},
+		{name: "a key with half a character", file: "s.sh", code: "#!/bin/sh\nprintf '%s\\n' '{\"type\":\"event\",\"payload\":{},\"key\":\"\\udc80\"}' >&3\n", kind: sensor.FaultOutput,
+			message: `the key of event 1 cannot be stored: byte 1: \udc80 is half of a surrogate pair and no character by itself: use a digest of it`},
+		{name: "a cursor with half a character", file: "s.sh", code: "#!/bin/sh\nprintf '%s\\n' '{\"type\":\"cursor\",\"cursor\":{\"at\":\"\\ud800\"}}' >&3\n", kind: sensor.FaultOutput,
+			message: `its cursor cannot be stored: byte 7: \ud800 is half of a surrogate pair`},
+		{name: "a cursor with a NUL", file: "s.py", code: "def poll(ctx):\n    ctx.cursor = 'a\\0'\n", kind: sensor.FaultOutput,
+			message: `its cursor cannot be stored: byte 2: \u0000 cannot be stored: leave it out`},
+		{name: "a cursor of a huge number", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"checkpoint\",\"cursor\":1e200000}' >&3\n", kind: sensor.FaultOutput,
+			message: "its cursor cannot be stored: "},
 		{name: "an undeclared trigger", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"trigger\":\"test.other\"}' >&3\n", kind: sensor.FaultOutput,
 			message: "event 1 is for the trigger \"test.other\", which the sensor does not declare: it declares test.trigger, test.second (sensor's `triggers`)"},
 		{name: "a time that is none", file: "s.sh", code: "#!/bin/sh\necho '{\"type\":\"event\",\"payload\":{},\"occurred_at\":\"yesterday\"}' >&3\n", kind: sensor.FaultOutput,
@@ -112,6 +140,7 @@ export async function poll(ctx) {
 			req := b.code(t, test.file, strings.TrimPrefix(test.code, "\n"))
 			req.Sensor.Ref = fmt.Sprintf("test.sensor_%d", i)
 			req.Sensor.TriggerRefs = []string{"test.trigger", "test.second"}
+			req.Sensor.Limits.OpenFiles = 64
 			fault := b.fault(t, req)
 			require.Equal(t, test.kind, fault.Kind, fault.Error())
 			require.Contains(t, fault.Message, test.message)

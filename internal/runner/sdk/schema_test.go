@@ -38,7 +38,7 @@ func TestWhatTheSchemasRefuse(t *testing.T) {
 		`{"type":"cursor"}`, `{"type":"cursor","value":1}`,
 		`{"type":"log","level":"fatal","message":""}`,
 		`{"type":"skip"}`,
-		`{"type":"next","after_seconds":0}`, `{"type":"next","after_seconds":86401}`,
+		`{"type":"next","after_seconds":-1}`, `{"type":"next"}`,
 		`{"type":"more","events":1}`, `{"type":"done","cursor":1}`, `{"type":"error"}`,
 	} {
 		require.Error(t, valid(s.message, line), line)

@@ -166,6 +166,28 @@ def poll(ctx):
 	require.Contains(t, s.log.String(), "ValueError: in the fork")
 }
 
+func TestAForkOfAForkKeepsItsFiles(t *testing.T) {
+	t.Parallel()
+	s := python.serve(t, python.code(t, `
+import os
+def poll(ctx):
+    child = os.fork()
+    if child == 0:
+        mine = os.open("/dev/null", os.O_RDONLY)  # the number of what the fork does not have
+        if os.fork() == 0:
+            os.fstat(mine)
+            print("it has", mine, flush=True)
+            os._exit(0)
+        os.wait()
+        os._exit(0)
+    os.waitpid(child, 0)
+    yield {}
+`))
+	require.Equal(t, "{\"payload\":{},\"type\":\"event\"}\n{\"type\":\"done\"}", text(s.poll(request(object{}))))
+	require.Contains(t, s.log.String(), "it has 3\n")
+	require.NotContains(t, s.log.String(), "Bad file descriptor")
+}
+
 // Both for a first poll, and for one in a process that has been up for a while.
 func TestAHangShowsItselfBeforeTheDeadline(t *testing.T) {
 	t.Parallel()

@@ -257,6 +257,8 @@ function longer(text, bytes) {
 
 function checkKey(key) {
   if (typeof key !== "string") throw new TypeError(`the event's key is ${kind(key)}: it has to be a string, such as String(key)`);
+  if (/\p{Surrogate}/u.test(key)) throw new RangeError("the event's key is no text: it has half a character (a surrogate) in it, so hash it");
+  if (key.includes("\0")) throw new RangeError("the event's key has the character U+0000 in it: leave it out, or hash the key");
   const size = Buffer.byteLength(key);
   if (size < 1 || size > KEY_LIMIT) {
     throw new RangeError(`the event's key has ${size} bytes: from 1 to ${KEY_LIMIT} are allowed; a longer one can be hashed`);

@@ -327,7 +327,12 @@ def _encode(what: str, value: Any) -> str:
 def _check_key(key: object) -> None:
     if not isinstance(key, str):
         raise TypeError(f"the event's key is {_kind(key)}: it has to be a string, such as str(key)")
-    size = len(key.encode(errors="surrogatepass"))
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"the event's key {key!r} is no text: it has half a character (a surrogate) in it, so hash it") from None
+    if "\0" in key:
+        raise ValueError(f"the event's key {key!r} has the character U+0000 in it: leave it out, or hash the key")
     if not 0 < size <= _KEY_LIMIT:
         raise ValueError(f"the event's key has {size} bytes: from 1 to {_KEY_LIMIT} are allowed; a longer one can be hashed")
 
@@ -520,7 +525,9 @@ class _Pipe:
     def abandon(self) -> None:
         """For a fork of this process: what it has to say is not of the poll."""
         self._lock = RLock()
-        os.close(self._fd)
+        if self._fd >= 0:  # else this is a fork of a fork, which may have a file of its own there
+            os.close(self._fd)
+            self._fd = -1
 
 
 class _Alarm:
@@ -564,6 +571,7 @@ def _serve(entrypoint: str) -> int:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+    spare = os.open(os.devnull, os.O_RDONLY)  # for what a report imports after the code opened too many files
     sys.argv[:] = [entrypoint]
     out.write(json.dumps({"type": "hello", "protocol": _PROTOCOL, "sdk": _SDK}).encode() + b"\n")
     out.flush()
@@ -575,6 +583,10 @@ def _serve(entrypoint: str) -> int:
         except BaseException as error:
             if not out.ready():
                 raise  # in a fork
+            try:
+                os.close(spare)
+            except OSError:  # the code did
+                pass
             ctx._fail(error)
             return 1
         if not out.ready():
