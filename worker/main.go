@@ -72,7 +72,7 @@ is in flight. Settings come from a YAML file and from ATTUNE__SECTION__KEY varia
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	cmd.Flags().StringVar(&f.file, "config", "", "YAML file with settings (default config.yaml in this folder, if there is one)")
-	cmd.Flags().StringVar(&f.roles, "roles", "", "what this worker does, separated by commas: workflows, activities (default worker.roles)")
+	cmd.Flags().StringVar(&f.roles, "roles", "", "what this worker does, separated by commas: workflows, activities, webhooks (default worker.roles)")
 	cmd.Flags().StringVar(&f.queues, "queues", "", "whose polls this worker takes, separated by commas: a sensor's queue, or the short name of its runtime (default worker.queues)")
 	cmd.Flags().BoolVar(&f.print, "print-config", false, "print the settings in force, with secrets masked, and exit")
 	return cmd.ExecuteContext(ctx)

@@ -49,6 +49,7 @@ func (b *bench) withBroker() *bench {
 func (b *bench) withWorker() *bench {
 	b.t.Helper()
 	b.set("ATTUNE__OPS__ADDRESS", "")
+	b.set("ATTUNE__WEBHOOKS__ADDRESS", "")
 	b.set("ATTUNE__WORKER__CACHE_DIR", b.t.TempDir())
 	b.set("PATH", os.Getenv("PATH"))
 	cfg, err := config.Load(config.Options{Environ: b.env})

@@ -14,6 +14,7 @@ import (
 const (
 	RoleWorkflows  = "workflows"
 	RoleActivities = "activities"
+	RoleWebhooks   = "webhooks"
 )
 
 // Config is the result of Load: every key has a value that passed its checks.
@@ -26,6 +27,7 @@ type Config struct {
 	Worker       Worker
 	Runtime      Runtime
 	Secret       Secret
+	Webhooks     Webhooks
 	Ops          Ops
 	Log          Log
 
@@ -102,6 +104,23 @@ type Runtime struct {
 // Secret says where the secrets of sensors come from, besides the environment.
 type Secret struct {
 	Directory string // absolute path; empty: none
+}
+
+// Webhooks says where webhooks are served, and within which limits.
+type Webhooks struct {
+	Address        string   // host:port; empty: nowhere
+	BasePath       string   // begins with a slash and does not end with one, unless it is one
+	TLSCertificate string   // absolute path; empty: plain HTTP
+	TLSKey         string   // absolute path
+	TrustedProxies []string // addresses and networks
+	MaxBody        int64    // bytes
+	MaxHeader      int64    // bytes
+	HeaderTimeout  time.Duration
+	ReadTimeout    time.Duration
+	AcceptTimeout  time.Duration
+	MaxRequests    int // at one time
+	AddressRate    int // requests a second; 0: any number
+	SensorRate     int // requests a second; 0: any number
 }
 
 // Ops says where health and metrics are served.

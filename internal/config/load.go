@@ -123,6 +123,10 @@ func (l *loader) compare() {
 		l.problem("sensor.max_restart_backoff (%s): %s is less than sensor.restart_backoff, %s: raise it, or lower the other",
 			envName("sensor.max_restart_backoff"), short(s.MaxRestartBackoff), short(s.RestartBackoff))
 	}
+	if w := l.config.Webhooks; (w.TLSCertificate == "") != (w.TLSKey == "") {
+		l.problem("webhooks.tls_certificate (%s) and webhooks.tls_key (%s) go together: set both, or none of them",
+			envName("webhooks.tls_certificate"), envName("webhooks.tls_key"))
+	}
 	if q := l.config.MessageQueue; q.EventsQueue == q.EnforcementsQueue {
 		l.problem("message_queue.enforcements_queue (%s): %q is message_queue.events_queue too: name two queues",
 			envName("message_queue.enforcements_queue"), q.EnforcementsQueue)

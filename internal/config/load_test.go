@@ -116,7 +116,7 @@ func TestDefaults(t *testing.T) {
 			MaxRestartBackoff: 5 * time.Minute, ManagerInterval: 60 * time.Second, DedupeTTL: 7 * 24 * time.Hour,
 		},
 		Worker: Worker{
-			Roles: []string{RoleWorkflows, RoleActivities}, Queues: []string{"python3", "nodejs", "exec", "filewatch"}, ShutdownTimeout: 30 * time.Second,
+			Roles: []string{RoleWorkflows, RoleActivities, RoleWebhooks}, Queues: []string{"python3", "nodejs", "exec", "filewatch"}, ShutdownTimeout: 30 * time.Second,
 			MaxConcurrentPolls: 100, CacheDir: cache,
 		},
 		Runtime: Runtime{
@@ -126,6 +126,10 @@ func TestDefaults(t *testing.T) {
 			InstallTimeout: 10 * time.Minute,
 			InstallEnvironment: []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 				"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "NPM_CONFIG_REGISTRY", "npm_config_registry"},
+		},
+		Webhooks: Webhooks{
+			Address: "127.0.0.1:8083", BasePath: "/webhooks", MaxBody: size.MiB, MaxHeader: 32 * size.KiB, HeaderTimeout: 5 * time.Second,
+			ReadTimeout: 10 * time.Second, AcceptTimeout: 5 * time.Second, MaxRequests: 1000, AddressRate: 1000,
 		},
 		Ops: Ops{Address: "127.0.0.1:8080"},
 		Log: Log{Level: "info", Format: "auto", SensorDirectory: filepath.Join(cache, "logs"), SensorMaxSize: 10 * size.MiB, SensorMaxFiles: 5},

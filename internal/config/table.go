@@ -11,7 +11,7 @@ const day = 24 * time.Hour
 
 // keys returns all keys in the order of the documentation; their values are the fields of c.
 func keys(c *Config) []key {
-	return slices.Concat(serverKeys(c), sensorKeys(c), workerKeys(c), runtimeKeys(c), limitKeys(c), installKeys(c), opsKeys(c))
+	return slices.Concat(serverKeys(c), sensorKeys(c), workerKeys(c), runtimeKeys(c), limitKeys(c), installKeys(c), secretKeys(c), webhookKeys(c), opsKeys(c))
 }
 
 func serverKeys(c *Config) []key {
@@ -74,9 +74,10 @@ func sensorKeys(c *Config) []key {
 
 func workerKeys(c *Config) []key {
 	return []key{
-		{name: "worker.roles", value: listValue{field: &c.Worker.Roles, word: choices{RoleWorkflows, RoleActivities}}, fallback: "workflows,activities",
+		{name: "worker.roles", value: listValue{field: &c.Worker.Roles, word: choices{RoleWorkflows, RoleActivities, RoleWebhooks}}, fallback: "workflows,activities,webhooks",
 			doc: "What this worker does: drive sensors, and write and publish what they bring (`workflows`); poll, and do what " +
-				"had to be tried again (`activities`). A list in YAML, separated by commas in the environment."},
+				"had to be tried again (`activities`); take the requests of webhooks (`webhooks`). A list in YAML, separated by " +
+				"commas in the environment."},
 		{name: "worker.queues", value: listValue{field: &c.Worker.Queues, word: queueNames()}, fallback: "python3,nodejs,exec,filewatch",
 			doc: "Queues whose polls this worker takes, if it has the role `activities`. A sensor's polls go to the queue that its " +
 				"file names (`queue`), or to that of its runtime: `python3`, `nodejs`, `exec` or `filewatch`. Timers and webhooks need none."},
@@ -140,13 +141,17 @@ func installKeys(c *Config) []key {
 	}
 }
 
-// opsKeys are what remains: secrets, ops, log.
-func opsKeys(c *Config) []key {
+func secretKeys(c *Config) []key {
 	return []key{
 		{name: "secret.directory", value: directoryValue{field: &c.Secret.Directory, off: true}, shown: "none",
 			doc: "Folder of files, each a secret that sensors can refer to by the file's name, as Kubernetes and Docker mount them. " +
 				"A variable `ATTUNE_SECRET_NAME` goes before the file `NAME`."},
+	}
+}
 
+// opsKeys are what remains: ops and log.
+func opsKeys(c *Config) []key {
+	return []key{
 		{name: "ops.address", value: addressValue{&c.Ops.Address, true}, fallback: "127.0.0.1:8080",
 			doc: "Where `/healthz`, `/readyz` and `/metrics` are served, host:port; empty: nowhere."},
 

@@ -29,6 +29,7 @@ type Metrics struct {
 	suppressed   metric.Int64Counter
 	runs         metric.Int64Counter
 	published    metric.Int64Counter
+	webhooks     webhookMetrics
 }
 
 // NewMetrics returns the metrics of a process: ours, those of Go and of the process.
@@ -74,7 +75,7 @@ func (m *Metrics) createInstruments() error {
 		metric.WithDescription("Payloads that were dropped because their key was there already, by the first trigger of their sensor."))
 	m.runs, errs[6] = m.meter.Int64Counter("attune_sensor_runs",
 		metric.WithDescription("Runs of sensors' code, in a process of an earlier poll (warm) or a new one (cold)."))
-	return errors.Join(errs[:]...)
+	return errors.Join(append(errs[:], m.createWebhookInstruments())...)
 }
 
 // Registry holds all metrics, for /metrics.

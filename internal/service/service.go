@@ -19,6 +19,7 @@ import (
 	"github.com/attune-automation/sensors/internal/logging"
 	"github.com/attune-automation/sensors/internal/messaging"
 	"github.com/attune-automation/sensors/internal/ops"
+	"github.com/attune-automation/sensors/internal/receiver"
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/store"
 )
@@ -35,6 +36,7 @@ type Service struct {
 	code      *code       // nil: this worker does not run sensors' code, or not yet
 	runners   *runner.Mux // nil: it polls nothing, or not yet
 	waker     *fleet.Waker
+	receiver  *receiver.Receiver // nil: it takes no requests of webhooks
 	places    *places
 	namespace string
 	working   atomic.Bool // takes work from Temporal
@@ -48,6 +50,11 @@ func Run(ctx context.Context, cfg config.Config, logger *zap.Logger) error {
 		return err
 	}
 	defer s.close()
+	stopWebhooks, err := s.serveWebhooks(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopWebhooks()
 	stopOps, err := s.serveOps()
 	if err != nil {
 		return err
@@ -144,16 +151,17 @@ func (s *Service) serveOps() (stop func(), err error) {
 	if s.config.Ops.Address == "" {
 		return func() {}, nil
 	}
+	checks := map[string]func(context.Context) error{
+		"database": s.store.CheckSchema,
+		"broker":   s.publisher.Health,
+		"temporal": s.checkTemporal,
+		"worker":   s.checkWorking,
+	}
+	if s.receiver != nil {
+		checks["webhooks"] = s.receiver.Ready
+	}
 	server, err := ops.New(ops.Config{
-		Address: s.config.Ops.Address,
-		Checks: map[string]func(context.Context) error{
-			"database": s.store.CheckSchema,
-			"broker":   s.publisher.Health,
-			"temporal": s.checkTemporal,
-			"worker":   s.checkWorking,
-		},
-		Gatherer: s.metrics.Registry(),
-		Logger:   s.logger.Named("ops"),
+		Address: s.config.Ops.Address, Checks: checks, Gatherer: s.metrics.Registry(), Logger: s.logger.Named("ops"),
 	})
 	if err != nil {
 		return nil, err

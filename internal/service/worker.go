@@ -33,6 +33,9 @@ func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
 		default:
 		}
 	}
+	if !s.has(config.RoleWorkflows) && !s.has(config.RoleActivities) {
+		return nil, nil // it takes requests of webhooks, which is no work for Temporal
+	}
 	queue := s.config.Temporal.TaskQueue
 	base := worker.New(s.temporal, queue, s.baseOptions(onFatal))
 	steps := s.newSteps()

@@ -45,6 +45,17 @@ func (s *Store) Sensors(ctx context.Context) ([]sensor.Sensor, error) {
 	return sensors, nil
 }
 
+// Webhooks returns the sensors that are webhooks, active or not, by ref.
+func (s *Store) Webhooks(ctx context.Context) ([]sensor.Sensor, error) {
+	sensors, err := list[sensor.Sensor](ctx, s.pool, `
+		select `+sensorColumns+` from `+sensorTables+` where s.runtime_ref = @runtime order by s.ref`,
+		pgx.NamedArgs{"runtime": sensor.RuntimeWebhook})
+	if err != nil {
+		return nil, fmt.Errorf("listing webhooks: %w", err)
+	}
+	return sensors, nil
+}
+
 // SetStopped records that an operator stopped the sensor, or started it again, which a sensor that has completed forgets.
 func (s *Store) SetStopped(ctx context.Context, ref string, stopped bool) error {
 	tag, err := s.pool.Exec(ctx, `

@@ -108,9 +108,10 @@ func TestComposePorts(t *testing.T) {
 	}
 	require.Equal(t, "temporal", published["7233"], "the default of temporal.address")
 	require.Equal(t, "worker", published["8080"], "the default of ops.address")
+	require.Equal(t, "worker", published["8083"], "the default of webhooks.address")
 	comment, _, _ := strings.Cut(read(t, "docker-compose.yml"), "\nname:")
 	addresses := regexp.MustCompile(`http://127\.0\.0\.1:(\d+)`).FindAllStringSubmatch(comment, -1)
-	require.Len(t, addresses, 3)
+	require.Len(t, addresses, 4)
 	for _, m := range addresses {
 		require.NotEmpty(t, published[m[1]], m[0])
 	}
@@ -149,6 +150,7 @@ func TestComposeSettings(t *testing.T) {
 		require.Equal(t, "temporal:7233", environment["TEMPORAL_ADDRESS"])
 		require.Contains(t, strings.Join(c.Services["temporal-namespace"].Command, " "), "--namespace "+cfg.Temporal.Namespace)
 		require.Contains(t, c.Services["worker"].Ports, "127.0.0.1:8080:"+cfg.Ops.Address[strings.LastIndex(cfg.Ops.Address, ":")+1:])
+		require.Contains(t, c.Services["worker"].Ports, "127.0.0.1:8083:"+cfg.Webhooks.Address[strings.LastIndex(cfg.Webhooks.Address, ":")+1:])
 		require.Contains(t, strings.Join(c.Services["worker"].Healthcheck.Test, " "), "127.0.0.1:8080/readyz")
 		require.Greater(t, c.Services["worker"].GracePeriod, cfg.Worker.ShutdownTimeout)
 	}

@@ -34,6 +34,11 @@ func metricNames(t *testing.T) []string {
 	require.NoError(t, m.ObserveSensors(func(context.Context) (map[string]int64, error) {
 		return map[string]int64{"running": 1}, nil
 	}))
+	m.WebhookRequest(202, 1)
+	m.WebhookDelivery("a.b", false)
+	m.WebhookRefused("a.b", "auth")
+	m.WebhookCertificate("loaded")
+	require.NoError(t, m.ObserveWebhooks(func() map[string]int64 { return map[string]int64{"serving": 1} }))
 	families, err := m.Registry().Gather()
 	require.NoError(t, err)
 	var names []string

@@ -158,7 +158,7 @@ func TestPaths(t *testing.T) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	configuration := readPage(t, "docs/configuration.md").text
-	name := regexp.MustCompile("ATTUNE__[A-Z_]+[A-Z]|`(?:database|message_queue|temporal|sensor|worker|runtime|ops|log)\\.[a-z_]+`")
+	name := regexp.MustCompile("ATTUNE__[A-Z_]+[A-Z]|`(?:database|message_queue|temporal|sensor|worker|runtime|secret|webhooks|ops|log)\\.[a-z_]+`")
 	columns := readPage(t, "migrations/00001_initial.sql").text
 	found := 0
 	for _, p := range pages(t) {

@@ -66,6 +66,7 @@ func New(t testing.TB, settings map[string]string) *Stack {
 		"RUNTIME__SANDBOX":                  "none",
 		"WORKER__CACHE_DIR":                 t.TempDir(),
 		"OPS__ADDRESS":                      "",
+		"WEBHOOKS__ADDRESS":                 "",
 		"LOG__LEVEL":                        "warn",
 	}
 	maps.Copy(vars, settings)
