@@ -19,7 +19,7 @@ func (c Config) Files() []string { return c.files }
 func (l *loader) findFiles(e environ) {
 	c := &l.config
 	found := slices.Concat([]string{c.File}, temporalFiles(e, c.Temporal.profile), postgresFiles(e, c.Database.URL),
-		urlFiles(c.MessageQueue.URL, "keyfile", "certfile", "cacertfile"))
+		urlFiles(c.MessageQueue.URL, "keyfile", "certfile", "cacertfile"), []string{c.Webhooks.TLSKey})
 	for _, path := range found {
 		if path == "" {
 			continue

@@ -16,6 +16,7 @@ func TestFilesOfTheConnections(t *testing.T) {
 		"HOME=/home/attune", "PGPASSFILE=/pg/pass", "PGSERVICEFILE=pg/services", "PGSSLKEY=/pg/env.key", "PGHOST=/pg/sockets,db.example",
 		"TEMPORAL_CONFIG_FILE="+temporal,
 		"ATTUNE__DATABASE__URL=postgres:///attune?sslkey=/pg/key&sslcert=/pg/cert&sslrootcert=/pg/ca&passfile=/pg/pass2&servicefile=/pg/services2&host=/pg/more,/pg/again",
+		"ATTUNE__WEBHOOKS__TLS_CERTIFICATE=/hooks/cert", "ATTUNE__WEBHOOKS__TLS_KEY=/hooks/key",
 		"ATTUNE__MESSAGE_QUEUE__URL=amqps://b.example/?keyfile=/mq/key&certfile=/mq/cert&cacertfile=/etc/ssl/certs/ca-certificates.crt",
 	)})
 	require.NoError(t, err)
@@ -25,7 +26,7 @@ func TestFilesOfTheConnections(t *testing.T) {
 		file, temporal, envconfig.DefaultConfigFilePath(),
 		"/pg/key", "/pg/cert", "/pg/ca", "/pg/pass2", "/pg/services2", "/pg/pass", filepath.Join(here, "pg/services"), "/pg/env.key",
 		"/pg/more", "/pg/again", "/pg/sockets", "/home/attune/.pgpass", "/home/attune/.pg_service.conf", "/home/attune/.postgresql",
-		"/mq/key", "/mq/cert",
+		"/mq/key", "/mq/cert", "/hooks/key",
 	}, c.Files(), "and not what is there for everybody")
 
 	require.Subset(t, temporalFiles(nil, envconfig.ClientConfigProfile{TLS: &envconfig.ClientConfigTLS{
