@@ -25,7 +25,7 @@ var codeless = []string{
 // builtins are the runtimes that are the worker's own.
 var builtins = map[string]builtin{
 	sensor.RuntimeWebhook: {
-		trigger: fixed("core.webhook"), keys: []string{"poll_interval", "dedupe_ttl"},
+		trigger: fixed("core.webhook"), keys: []string{"poll_interval"},
 		check: func(config json.RawMessage) error { _, err := webhook.Parse(config); return err },
 	},
 }

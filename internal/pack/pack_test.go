@@ -195,7 +195,7 @@ func TestWebhooks(t *testing.T) {
 		return files
 	}
 	const head = "runtime: core.webhook\nref: shop."
-	got, err := pack.LoadFS(sensors(head+"orders\ndedupe_ttl: 48h\nconfig:\n  path: orders/{id}\n  auth: none", head+"new\nconfig:\n  path: orders/new\n  auth: none"),
+	got, err := pack.LoadFS(sensors(head+"orders\npoll_interval: 1m\nconfig:\n  path: orders/{id}\n  auth: none", head+"new\nconfig:\n  path: orders/new\n  auth: none"),
 		pack.Options{Known: known})
 	require.NoError(t, err)
 	require.Equal(t, "core.webhook", got.Sensors[0].TriggerRef)
