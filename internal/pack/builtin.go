@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/attune-automation/sensors/internal/runner/filewatch"
 	"github.com/attune-automation/sensors/internal/runner/webhook"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -24,6 +25,10 @@ var codeless = []string{
 
 // builtins are the runtimes that are the worker's own.
 var builtins = map[string]builtin{
+	sensor.RuntimeFileWatch: {
+		trigger: filewatch.Trigger, keys: []string{"poll_interval", "timeout", "queue"},
+		check: func(config json.RawMessage) error { _, err := filewatch.Parse(config); return err },
+	},
 	sensor.RuntimeWebhook: {
 		trigger: fixed("core.webhook"), keys: []string{"poll_interval"},
 		check: func(config json.RawMessage) error { _, err := webhook.Parse(config); return err },

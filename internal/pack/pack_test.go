@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/attune-automation/sensors/internal/pack"
+	"github.com/attune-automation/sensors/internal/runner/filewatch"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/packs"
 )
@@ -144,7 +145,11 @@ func TestCorePack(t *testing.T) {
 	got, err := pack.LoadFS(core, pack.Options{})
 	require.NoError(t, err)
 	require.Equal(t, "core", got.Ref)
-	require.Equal(t, sensor.TriggerSensorFailed, got.Triggers[0].Ref)
+	var refs []string
+	for _, trigger := range got.Triggers {
+		refs = append(refs, trigger.Ref)
+	}
+	require.Subset(t, refs, []string{sensor.TriggerSensorFailed, filewatch.TriggerFile, filewatch.TriggerLine})
 }
 
 // TestDocumentation loads the pack that docs/packs.md builds up: every code block there that starts with `# PATH`.
@@ -208,6 +213,27 @@ func TestWebhooks(t *testing.T) {
 	require.EqualError(t, err, "sensors/0.yaml:3: queue: core.webhook has no use for it: leave it out\n"+
 		"sensors/0.yaml:10: config.auth.secrets[0]: is no reference to a secret: keep the secret where the worker finds it, and write ${secret:NAME}\n"+
 		"sensors/2.yaml:5: config.path: its path \"orders/{order}\" conflicts with \"orders/{id}\" of sensor shop.b, which was there first: choose another path")
+}
+
+// What is wrong with a config of files is said with its line, and the mode decides about the trigger.
+func TestFileSensors(t *testing.T) {
+	t.Parallel()
+	load := func(text string) (sensor.Pack, error) {
+		return pack.LoadFS(fstest.MapFS{
+			"pack.yaml":      {Data: []byte("ref: shop")},
+			"sensors/a.yaml": {Data: []byte("ref: shop.a\nruntime: core.filewatch\n" + text)},
+		}, pack.Options{Known: []sensor.Trigger{{Ref: "core.file", Enabled: true}, {Ref: "core.line", Enabled: true}}})
+	}
+	for mode, trigger := range map[string]string{"watch": "core.file", "tail": "core.line"} {
+		got, err := load("queue: site-a\npoll_interval: 10s\nconfig:\n  mode: " + mode + "\n  paths: [/srv/in/**/*.csv]")
+		require.NoError(t, err)
+		require.Equal(t, trigger, got.Sensors[0].TriggerRef)
+		require.Equal(t, "site-a", got.Sensors[0].PollQueue())
+	}
+	_, err := load("entrypoint: x\nconfig:\n  mode: tail\n  paths:\n    - /var/log/*.log\n    - log\n  patterns:\n    - regex: (\n")
+	require.EqualError(t, err, "sensors/a.yaml:3: entrypoint: core.filewatch has no use for it: leave it out\n"+
+		"sensors/a.yaml:8: config.paths[1]: \"log\" is relative: write an absolute path, such as /srv/in/*.csv\n"+
+		"sensors/a.yaml:10: config.patterns[0].regex: does not compile: error parsing regexp: missing closing ): `(`; write a regular expression in RE2 syntax")
 }
 
 // FuzzLoad feeds any text to every kind of definition: it may be refused, but never bring the loader down.

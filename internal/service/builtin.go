@@ -5,6 +5,8 @@ import (
 
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/filewatch"
+	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // localRunners are the runners of what sensor.Sensor.Local names: any worker that drives sensors polls these.
@@ -14,7 +16,8 @@ func (s *Service) localRunners() (map[string]runner.Runner, error) {
 
 // hostRunners are the runners of built-in runtimes that are bound to a host.
 func (s *Service) hostRunners() (map[string]runner.Runner, error) {
-	return map[string]runner.Runner{}, nil
+	s.files = filewatch.New(filewatch.RunnerConfig{Wake: s.waker.Wake, Logs: s.code.logs, Logger: s.logger.Named("filewatch")})
+	return map[string]runner.Runner{sensor.RuntimeFileWatch: s.files}, nil
 }
 
 // openRunners makes a worker ready to poll what its roles have it poll.

@@ -21,6 +21,7 @@ import (
 	"github.com/attune-automation/sensors/internal/ops"
 	"github.com/attune-automation/sensors/internal/receiver"
 	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/filewatch"
 	"github.com/attune-automation/sensors/internal/store"
 )
 
@@ -33,8 +34,9 @@ type Service struct {
 	temporal  client.Client
 	fleet     *fleet.Fleet
 	metrics   *ops.Metrics
-	code      *code       // nil: this worker does not run sensors' code, or not yet
-	runners   *runner.Mux // nil: it polls nothing, or not yet
+	code      *code             // nil: this worker does not run sensors' code, or not yet
+	runners   *runner.Mux       // nil: it polls nothing, or not yet
+	files     *filewatch.Runner // nil: it does not run sensors that watch files
 	waker     *fleet.Waker
 	receiver  *receiver.Receiver // nil: it takes no requests of webhooks
 	places    *places
@@ -125,6 +127,11 @@ func (s *Service) countSensors(ctx context.Context) (map[string]int64, error) {
 
 // close releases what newService took. The broker's messages are all confirmed by then, or their batches are not done.
 func (s *Service) close() {
+	if s.files != nil {
+		if err := s.files.Close(); err != nil {
+			s.logger.Warn("the notifications of files did not close cleanly", zap.Error(err))
+		}
+	}
 	if s.code != nil {
 		if err := s.code.close(); err != nil {
 			s.logger.Warn("what runs sensors did not close cleanly", zap.Error(err))

@@ -16,7 +16,8 @@ const (
 // readPatterns reads a list whose elements are regular expressions, or have a name and a regex.
 func (c *Config) readPatterns(top *object) {
 	names := map[string]int{}
-	for i, element := range top.elements("patterns", maxPatterns) {
+	list := top.elements("patterns", maxPatterns)
+	for i, element := range list {
 		p, ok := readPattern(top, i, element)
 		if !ok {
 			continue
@@ -28,7 +29,7 @@ func (c *Config) readPatterns(top *object) {
 		names[p.Name] = i
 		c.Patterns = append(c.Patterns, p)
 	}
-	if top.has("patterns") && len(c.Patterns) == 0 && !top.broken("patterns") {
+	if top.has("patterns") && len(list) == 0 && !top.broken("patterns") {
 		top.problem("patterns", "is empty: leave it out if every line is to be an event")
 	}
 }

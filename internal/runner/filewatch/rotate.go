@@ -196,8 +196,8 @@ func (t *tailer) copyOf(file *tracked) *tracked {
 // between has files read that came and were rotated away after a moment, while nobody looked.
 func (t *tailer) between(file *tracked, after int64, fresh map[fileID]candidate) {
 	for _, s := range t.rotations(file) {
-		if s.file.Modified <= after {
-			continue
+		if s.file.Modified < after {
+			continue // the clock of a file system is coarse: what is as old may have come later
 		}
 		delete(fresh, idOf(s.file))
 		t.track(&tracked{path: file.path, at: s.path, file: s.file})
