@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -70,16 +69,13 @@ func (c *ruleCache) known(trigger string) *compiledRules {
 type compiledRules struct {
 	version int64
 	rules   []*rule.Compiled
-	uses    map[condition.Root]bool // roots, other than the payload, that some rule looks at
+	needs   rule.Needs
 }
-
-// roots are the parts of a document besides the payload.
-var roots = []condition.Root{condition.Config, condition.Event, condition.Trigger, condition.Sensor}
 
 // compileRules compiles every rule. Rules are checked when they are applied, so one that does not compile was written
 // to the database by other means; it matches nothing, which the log says.
 func compileRules(set sensor.Ruleset, logger *zap.Logger) *compiledRules {
-	c := &compiledRules{version: set.Version, uses: map[condition.Root]bool{}}
+	c := &compiledRules{version: set.Version, needs: rule.Needs{}}
 	for i := range set.Rules {
 		compiled, err := rule.Compile(&set.Rules[i])
 		if err != nil {
@@ -88,9 +84,7 @@ func compileRules(set sensor.Ruleset, logger *zap.Logger) *compiledRules {
 			continue
 		}
 		c.rules = append(c.rules, compiled)
-		for _, root := range roots {
-			c.uses[root] = c.uses[root] || compiled.Uses(root)
-		}
+		c.needs.Add(compiled)
 	}
 	return c
 }
@@ -127,9 +121,9 @@ func (s rulesets) versions() map[string]int64 {
 // match evaluates every rule of its trigger on every event; matches are in the order of the events, then of the rules.
 func (s rulesets) match(ctx context.Context, events []sensor.Event) ([]sensor.Match, error) {
 	var matches []sensor.Match
-	origins := make(map[string]*origin, len(s))
-	for trigger := range s {
-		origins[trigger] = &origin{}
+	readers := make(map[string]*rule.Reader, len(s))
+	for trigger, rules := range s {
+		readers[trigger] = rule.NewReader(rules.needs)
 	}
 	for i := range events {
 		if err := ctx.Err(); err != nil {
@@ -140,11 +134,10 @@ func (s rulesets) match(ctx context.Context, events []sensor.Event) ([]sensor.Ma
 		if len(rules.rules) == 0 {
 			continue
 		}
-		values, err := rules.document(event, origins[event.TriggerRef])
+		doc, err := readers[event.TriggerRef].Read(event)
 		if err != nil {
 			return nil, fmt.Errorf("event %d: %w", event.ID, err)
 		}
-		doc := rule.NewDocument(values)
 		for _, r := range rules.rules {
 			matched, err := r.Match(ctx, doc)
 			if err != nil {

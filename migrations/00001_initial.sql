@@ -158,6 +158,12 @@ create table attune.rule (
     action_ref    text        not null,
     action_params jsonb       not null default '{}',
     enabled       boolean     not null default true,
+    shadow        boolean     not null default false,
+    priority      integer     not null default 0,
+    valid_from    timestamptz,
+    valid_until   timestamptz check (valid_from < valid_until),
+    active        jsonb       not null default '[]' check (jsonb_typeof(active) = 'array'),
+    version       bigint      not null default 1,
     ruleset       bigint      not null default 0,
     created       timestamptz not null default now(),
     updated       timestamptz not null default now()
@@ -177,9 +183,37 @@ comment on column attune.rule.conditions is 'List of clauses; empty: every event
 comment on column attune.rule.action_ref is 'The action that an enforcement orders.';
 comment on column attune.rule.action_params is 'Parameters of that action.';
 comment on column attune.rule.enabled is 'False: matches nothing.';
+comment on column attune.rule.shadow is 'True: its matches are recorded in shadow_match and order nothing.';
+comment on column attune.rule.priority is 'Of the enforcements of one event, those of a higher priority come first.';
+comment on column attune.rule.valid_from is 'The first moment of events that it can match; null: no such limit.';
+comment on column attune.rule.valid_until is 'The moment from which events are too late for it to match; null: no such limit.';
+comment on column attune.rule.active is 'Times of the week of events that it can match, a list of windows; empty: all.';
+comment on column attune.rule.version is 'Grows with every change of the definition, and goes on when the rule is deleted and applied again.';
 comment on column attune.rule.ruleset is 'The trigger''s ruleset when this rule last changed.';
 comment on column attune.rule.created is 'When the rule was first applied.';
 comment on column attune.rule.updated is 'When an apply last changed the rule.';
+
+create table attune.rule_version (
+    rule_ref      text        not null,
+    version       bigint      not null,
+    trigger_ref   text        not null,
+    ruleset       bigint      not null,
+    ended_ruleset bigint,
+    definition    jsonb       not null,
+    created       timestamptz not null default now(),
+    ended         timestamptz,
+    primary key (rule_ref, version)
+);
+create index rule_version_trigger_ref on attune.rule_version (trigger_ref, ruleset);
+comment on table attune.rule_version is 'What a rule was from one change to the next. Kept by ref, also when the rule is deleted.';
+comment on column attune.rule_version.rule_ref is 'Ref of the rule.';
+comment on column attune.rule_version.version is 'The rule''s version, from 1.';
+comment on column attune.rule_version.trigger_ref is 'Ref of the trigger that it belonged to.';
+comment on column attune.rule_version.ruleset is 'The ruleset of that trigger that it came with.';
+comment on column attune.rule_version.ended_ruleset is 'The ruleset of that trigger that it was changed or deleted with; null: it is in force.';
+comment on column attune.rule_version.definition is 'The row of attune.rule as it was.';
+comment on column attune.rule_version.created is 'When it was applied.';
+comment on column attune.rule_version.ended is 'When it was changed or deleted; null: it is in force.';
 
 create table attune.poll_batch (
     id          bigint      generated always as identity primary key,
@@ -328,6 +362,7 @@ create table attune.enforcement (
     id          bigint      generated always as identity primary key,
     rule        bigint      not null,
     rule_ref    text        not null,
+    rule_version bigint      not null,
     trigger_ref text        not null,
     config      jsonb       not null,
     event       bigint      not null,
@@ -346,6 +381,7 @@ comment on table attune.enforcement is 'One rule matched by one event: the order
 comment on column attune.enforcement.id is 'Internal and public key.';
 comment on column attune.enforcement.rule is 'The rule that matched, which may be gone since.';
 comment on column attune.enforcement.rule_ref is 'Ref of that rule.';
+comment on column attune.enforcement.rule_version is 'The rule''s version at the match, see rule_version.';
 comment on column attune.enforcement.trigger_ref is 'Ref of the event''s trigger.';
 comment on column attune.enforcement.config is 'The rule''s action and its parameters, as they were at the match.';
 comment on column attune.enforcement.event is 'The event that matched. Not a foreign key, which would cost a third of the insert: the statement that writes the row joins the event.';
@@ -355,6 +391,20 @@ comment on column attune.enforcement.condition is 'The rule''s condition at the 
 comment on column attune.enforcement.conditions is 'The rule''s conditions at the match.';
 comment on column attune.enforcement.created is 'When the row was written.';
 comment on column attune.enforcement.resolved_at is 'When who acts on it was done; null: not yet.';
+
+create table attune.shadow_match (
+    event        bigint      not null,
+    rule_ref     text        not null,
+    rule_version bigint      not null,
+    created      timestamptz not null default now(),
+    primary key (event, rule_ref)
+);
+create index shadow_match_rule_ref on attune.shadow_match (rule_ref, created);
+comment on table attune.shadow_match is 'One shadow rule matched by one event: what would have been an enforcement.';
+comment on column attune.shadow_match.event is 'The event that matched. Not a foreign key, as that of an enforcement.';
+comment on column attune.shadow_match.rule_ref is 'Ref of the rule that matched.';
+comment on column attune.shadow_match.rule_version is 'The rule''s version at the match, see rule_version.';
+comment on column attune.shadow_match.created is 'When the row was written.';
 
 -- +goose Down
 drop schema attune cascade;

@@ -24,7 +24,8 @@ import (
 
 // bundle is a database with one sensor, whose first poll brought events 1, with a total of 250, and 2, with one of 5, and
 // a refused payload in between, and whose second one brought event 3; and with event 4 that no sensor saw. Rule
-// shop.every matches all, shop.big totals above 100, and shop.ours what the sensor saw; shop.off is disabled. Another
+// shop.every matches all, shop.big totals above 100, and shop.ours what the sensor saw; shop.off is disabled, and
+// shop.tried, a shadow, matches all. Another
 // sensor brought event 5, of another trigger and with a key, which rule shop.early matches. All batches are done.
 type bundle struct {
 	t     *testing.T
@@ -63,6 +64,8 @@ func (b *bundle) apply() {
 			Conditions: json.RawMessage(conditions), ActionRef: "mail.send", ActionParams: json.RawMessage(`{}`), Enabled: enabled,
 		}
 	}
+	tried := rule("tried", "order", `[]`, true)
+	tried.Shadow = true
 	_, err := b.store.ApplyPack(b.ctx, sensor.Pack{
 		Ref: "shop", Label: "Shop", Digest: strings.Repeat("a", 64), Archive: []byte("files"),
 		Triggers: []sensor.Trigger{
@@ -80,7 +83,7 @@ func (b *bundle) apply() {
 			rule("big", "order", `[{"field": "total", "operator": "greater_than", "value": 100}]`, true),
 			rule("early", "refund", `[{"field": "event.occurred_at", "operator": "equals", "value": "2026-01-02T03:04:05Z"}]`, true),
 			rule("every", "order", `[]`, true),
-			rule("off", "order", `[]`, false),
+			rule("off", "order", `[]`, false), tried,
 			rule("ours", "order", `[{"field": "sensor.ref", "operator": "equals", "value": "shop.orders"},
 				{"field": "event.source_ref", "operator": "equals", "value": "shop.orders"}]`, true),
 		},
@@ -147,7 +150,7 @@ func (b *bundle) process(id int64) {
 		rulesets[e.TriggerRef] = set.Version
 		for i, r := range set.Rules {
 			matched := map[string]bool{
-				"shop.early": true, "shop.every": true, "shop.big": strings.Contains(string(e.Payload), "250"), "shop.ours": e.SensorRef != "",
+				"shop.early": true, "shop.every": true, "shop.tried": true, "shop.big": strings.Contains(string(e.Payload), "250"), "shop.ours": e.SensorRef != "",
 			}[r.Ref]
 			if matched {
 				matches = append(matches, sensor.Match{Event: e, Rule: &set.Rules[i]})
@@ -210,7 +213,7 @@ func TestSoundData(t *testing.T) {
 	messages := b.messages()
 	report := b.run(audit.Config{Messages: sequence(append(messages, messages...))})
 	require.Equal(t, audit.Report{
-		Batches: 5, Unfinished: 1, Events: 5, Rejected: 1, Enforcements: 9, Evaluations: 17, Keys: 2, Messages: 28,
+		Batches: 5, Unfinished: 1, Events: 5, Rejected: 1, Enforcements: 9, Evaluations: 21, Keys: 2, Messages: 28,
 		Findings: []audit.Finding{},
 	}, report)
 }
@@ -258,6 +261,23 @@ func TestFaults(t *testing.T) {
 		"matched by no rules": {
 			`update attune.poll_batch set rulesets = null where id = 3; delete from attune.enforcement where event = 4`,
 			[]string{"2: event 4 is in a batch that is done, but that does not say by which rules of trigger shop.order"},
+		},
+		"match of a shadow lost": {
+			`delete from attune.shadow_match where event = 2`,
+			[]string{"2: event 2 matches the shadow rule shop.tried, but that is not recorded"},
+		},
+		"match of a shadow that is none": {
+			`insert into attune.shadow_match (event, rule_ref, rule_version) values (2, 'shop.big', 1)`,
+			[]string{"2: event 2 is recorded as a match of the shadow rule shop.big, which it is not"},
+		},
+		"enforcement of a shadow": {
+			`insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, payload, condition, conditions)
+			select rule, 'shop.tried', 1, trigger_ref, config, event, payload, condition, conditions from attune.enforcement where event = 4`,
+			[]string{"2: event 4 has an enforcement of rule shop.tried, which is a shadow"},
+		},
+		"rule out of its time": {
+			`update attune.rule set valid_until = '2026-01-01' where ref = 'shop.early'`,
+			[]string{"2: event 5 has an enforcement of rule shop.early, which it does not match"},
 		},
 		"rule that does not compile": {
 			`update attune.rule set conditions = '[1]' where ref = 'shop.off'`,

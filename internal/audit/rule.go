@@ -14,10 +14,11 @@ import (
 type ruleset struct {
 	byTrigger map[string][]*rule.Compiled
 	triggerID map[string]int64 // by ref
+	reader    *rule.Reader
 }
 
 func (a *auditor) rules(rules iter.Seq2[sensor.Rule, error], triggers []sensor.Trigger) (*ruleset, error) {
-	set := &ruleset{byTrigger: map[string][]*rule.Compiled{}, triggerID: map[string]int64{}}
+	set := &ruleset{byTrigger: map[string][]*rule.Compiled{}, triggerID: map[string]int64{}, reader: rule.NewReader(nil)}
 	for _, t := range triggers {
 		set.triggerID[t.Ref] = t.ID
 	}
@@ -56,20 +57,26 @@ func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset
 			continue // it has changed since
 		}
 		if doc == nil {
-			values, err := Document(&e.Event)
-			if err != nil {
+			var err error
+			if doc, err = rules.reader.Read(&e.Event); err != nil {
 				a.find(2, subject, "cannot be read: %v", err)
 				return nil
 			}
-			doc = rule.NewDocument(values)
 		}
 		matches, err := compiled.Match(ctx, doc)
 		if err != nil {
 			return err
 		}
 		a.report.Evaluations++
-		enforced := slices.Contains(e.RuleRefs, r.Ref)
+		enforced, shadowed := slices.Contains(e.RuleRefs, r.Ref), slices.Contains(e.ShadowRefs, r.Ref)
 		switch matches = matches && r.Enabled; {
+		case enforced && r.Shadow:
+			a.find(2, subject, "has an enforcement of rule %s, which is a shadow", r.Ref)
+		case shadowed && !(matches && r.Shadow):
+			a.find(2, subject, "is recorded as a match of the shadow rule %s, which it is not", r.Ref)
+		case matches && r.Shadow && !shadowed:
+			a.find(2, subject, "matches the shadow rule %s, but that is not recorded", r.Ref)
+		case matches && r.Shadow:
 		case matches && !enforced:
 			a.find(2, subject, "matches rule %s, but has no enforcement of it", r.Ref)
 		case !matches && enforced && !r.Enabled:

@@ -22,6 +22,7 @@ type enforcementRow struct {
 	ID         int64           `json:"id"`
 	Created    time.Time       `json:"created"`
 	RuleRef    string          `json:"rule_ref"`
+	Version    int64           `json:"rule_version"`
 	TriggerRef string          `json:"trigger_ref"`
 	EventID    int64           `json:"event_id"`
 	Status     string          `json:"status"`
@@ -34,7 +35,7 @@ type enforcementRow struct {
 
 func newEnforcementRow(e sensor.Enforcement) enforcementRow {
 	return enforcementRow{
-		ID: e.ID, Created: e.Created, RuleRef: e.RuleRef, TriggerRef: e.TriggerRef, EventID: e.EventID, Status: e.Status,
+		ID: e.ID, Created: e.Created, RuleRef: e.RuleRef, Version: e.RuleVersion, TriggerRef: e.TriggerRef, EventID: e.EventID, Status: e.Status,
 		ResolvedAt: e.ResolvedAt, Config: e.Config, Condition: e.Condition, Conditions: e.Conditions, Payload: e.Payload,
 	}
 }
@@ -127,7 +128,7 @@ func showEnforcement(s *session, row enforcementRow) error {
 	return show(s, row,
 		line{"enforcement", strconv.FormatInt(row.ID, 10)},
 		line{"created", moment(row.Created)},
-		line{"rule", row.RuleRef},
+		line{"rule", fmt.Sprintf("%s, version %d", row.RuleRef, row.Version)},
 		line{"trigger", row.TriggerRef},
 		line{"event", strconv.FormatInt(row.EventID, 10)},
 		line{"status", row.Status},

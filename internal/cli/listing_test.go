@@ -147,7 +147,7 @@ func TestShowOneRow(t *testing.T) {
 	require.NotContains(t, b.ok("event", "3"), "sensor ", "a system event has none")
 
 	id := fmt.Sprint(b.column("id", "enforcements", "--rule", "shop.big")[0])
-	require.Contains(t, b.ok("enforcement", id), "rule              shop.big\n")
+	require.Contains(t, b.ok("enforcement", id), "rule              shop.big, version 1\n")
 	enforcement := decode[struct {
 		Config     struct{ Action string }
 		ResolvedAt *time.Time `json:"resolved_at"`

@@ -19,11 +19,11 @@ import (
 func newRule(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rule",
-		Short: "Try rules out",
+		Short: "Try rules out, and see what they were",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newRuleTest(s))
+	c.AddCommand(newRuleTest(s), newRuleVersions(s))
 	return c
 }
 

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/attune-automation/sensors/internal/audit"
-	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/schema"
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -19,7 +17,7 @@ import (
 type trialRule struct {
 	Rule        string            `json:"rule"`
 	Fires       bool              `json:"fires"`
-	Reason      string            `json:"reason,omitempty"` // why it is not even looked at
+	Reason      string            `json:"reason,omitempty"` // why it does not whatever its conditions say
 	Action      string            `json:"action"`
 	Condition   string            `json:"condition"`
 	Explanation *rule.Explanation `json:"explanation,omitempty"`
@@ -143,11 +141,10 @@ func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compile
 	if e.Refused != "" || e.Suppressed != "" {
 		return nil
 	}
-	values, err := e.document(t)
+	doc, err := e.document(t)
 	if err != nil {
 		return err
 	}
-	doc := rule.NewDocument(values)
 	for _, compiled := range rules {
 		r := compiled.Rule
 		if r.TriggerRef != e.Trigger {
@@ -161,7 +158,11 @@ func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compile
 			if err != nil {
 				return err
 			}
-			verdict.Fires, verdict.Explanation = explanation.Matched, &explanation
+			verdict.Fires, verdict.Explanation = explanation.Matched && !r.Shadow, &explanation
+			verdict.Reason = explanation.Untimely
+			if explanation.Matched && r.Shadow {
+				verdict.Reason = "it is a shadow: it matches and orders nothing"
+			}
 		}
 		e.Rules = append(e.Rules, verdict)
 	}
@@ -169,10 +170,10 @@ func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compile
 }
 
 // document is the event as conditions see it, as if it were stored now.
-func (e *trialEvent) document(t *target) (condition.Document, error) {
+func (e *trialEvent) document(t *target) (*rule.Document, error) {
 	config, err := sensor.TakeSnapshot(t.triggers[e.Trigger], &t.sensor)
 	if err != nil {
-		return condition.Document{}, err
+		return nil, err
 	}
 	event := sensor.Event{
 		TriggerRef: e.Trigger, SensorRef: t.sensor.Ref, Config: config, Payload: json.RawMessage(e.Payload), Created: time.Now(),
@@ -180,5 +181,5 @@ func (e *trialEvent) document(t *target) (condition.Document, error) {
 	if at, err := time.Parse(time.RFC3339, e.OccurredAt); err == nil {
 		event.OccurredAt = &at
 	}
-	return audit.Document(&event)
+	return rule.NewReader(nil).Read(&event)
 }

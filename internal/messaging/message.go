@@ -54,6 +54,7 @@ func NewEnforcementCreated(service string, e sensor.Enforcement) Envelope[Enforc
 			EnforcementID: e.ID,
 			RuleID:        e.RuleID,
 			RuleRef:       e.RuleRef,
+			RuleVersion:   e.RuleVersion,
 			EventID:       e.EventID,
 			TriggerRef:    e.TriggerRef,
 			Payload:       e.Payload,

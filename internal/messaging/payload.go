@@ -43,6 +43,8 @@ type EnforcementCreated struct {
 	RuleID int64 `json:"rule_id"`
 	// Ref of the rule that matched.
 	RuleRef string `json:"rule_ref"`
+	// Version of the rule that matched.
+	RuleVersion int64 `json:"rule_version"`
 	// ID of the event that matched.
 	EventID int64 `json:"event_id"`
 	// Ref of the event's trigger.

@@ -27,7 +27,7 @@ func TestReadmeExamples(t *testing.T) {
 		Created: time.Date(2026, 3, 14, 15, 9, 26, 535897000, time.UTC),
 	}
 	enforcement := sensor.Enforcement{
-		ID: 77, RuleID: 8, RuleRef: "examples.store_commit", EventID: event.ID, EventCreated: event.Created,
+		ID: 77, RuleID: 8, RuleRef: "examples.store_commit", RuleVersion: 3, EventID: event.ID, EventCreated: event.Created,
 		TriggerRef: event.TriggerRef, Payload: event.Payload, Created: event.Created.Add(3 * time.Millisecond),
 	}
 	readme, err := os.ReadFile(schemaDir + "/README.md")

@@ -16,8 +16,9 @@ import (
 
 var (
 	triggerKeys = []string{"ref", "label", "description", "enabled", "param_schema", "out_schema"}
-	ruleKeys    = []string{"ref", "label", "description", "trigger", "condition", "conditions", "action", "enabled"}
-	actionKeys  = []string{"ref", "params"}
+	ruleKeys    = []string{"ref", "label", "description", "trigger", "condition", "conditions", "action", "enabled",
+		"shadow", "priority", "valid", "active"}
+	actionKeys = []string{"ref", "params"}
 )
 
 // defineTriggers takes only other packs' triggers from the known ones: of its own, the folder is the whole truth.
@@ -55,6 +56,7 @@ func (l *loader) defineRules() {
 			Condition:  s.text("condition", string(condition.All)),
 			Conditions: s.list("conditions", "[]"),
 		}
+		l.live(s, &r)
 		if r.Conditions != nil {
 			_, err := rule.Compile(&r)
 			s.conditionProblems(err)
@@ -83,6 +85,26 @@ func (l *loader) act(s section, r *sensor.Rule) {
 		action.report("ref", "%v", err)
 	}
 	r.ActionParams = action.object("params", "{}")
+}
+
+// live reads when a rule matches, and how far a match goes.
+func (l *loader) live(s section, r *sensor.Rule) {
+	if shadow := s.flag("shadow"); shadow != nil {
+		r.Shadow = *shadow
+	}
+	r.Priority = s.count("priority", -maxPriority, maxPriority)
+	r.Active = s.list("active", "[]")
+	const remedy = "write valid: {from: 2026-01-31, until: 2026-02-28T18:00:00Z}"
+	n, ok := s.value("valid")
+	switch {
+	case !ok:
+		return
+	case n.Kind != yaml.MappingNode:
+		s.report("valid", "got %s: %s", describe(n), remedy)
+		return
+	}
+	valid := newSection(s.doc, n, below(s.path, "valid"), "from", "until")
+	r.ValidFrom, r.ValidUntil = valid.moment("from"), valid.moment("until")
 }
 
 var conditionKeys = regexp.MustCompile(`[^.\[\]]+`)

@@ -32,6 +32,7 @@ func TestLoad(t *testing.T) {
 	require.NotEmpty(t, got.Archive)
 	got.Digest, got.Archive = "", nil
 	no := false
+	from, until := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 28, 18, 0, 0, 0, time.UTC)
 	require.Equal(t, sensor.Pack{
 		Ref: "good", Label: "good", Version: "1.10", Description: "A pack without problems.",
 		Triggers: []sensor.Trigger{{
@@ -69,11 +70,13 @@ func TestLoad(t *testing.T) {
 		Rules: []sensor.Rule{{
 			Ref: "good.all", PackRef: "good", Label: "good.all", TriggerRef: "core.sensor_failed", Enabled: true,
 			Condition: "all", Conditions: []byte(`[]`), ActionRef: "notify.page", ActionParams: []byte(`{}`),
+			Shadow: true, Priority: -5, ValidFrom: &from, ValidUntil: &until,
+			Active: []byte(`[{"days":"mon-fri","from":"09:00","to":"17:00","timezone":"Europe/Berlin"},{"days":["sat"]}]`),
 		}, {
 			Ref: "good.main", PackRef: "good", Label: "good.main", TriggerRef: "good.push", Enabled: true,
 			Condition:  "any",
 			Conditions: []byte(`[{"field":"payload.branch","operator":"equals","value":"main"},{"not":{"field":"payload.size","operator":"less_than","value":9007199254740993}}]`),
-			ActionRef:  "notify.send", ActionParams: []byte(`{"to":"ops"}`),
+			ActionRef:  "notify.send", ActionParams: []byte(`{"to":"ops"}`), Active: []byte(`[]`),
 		}},
 	}, got)
 }

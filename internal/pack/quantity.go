@@ -29,6 +29,7 @@ const (
 	maxOpenFiles = 1_000_000
 	maxProcesses = 100_000
 	maxAttempts  = 1<<31 - 1
+	maxPriority  = 1_000_000
 )
 
 // count returns a whole number from least to most; 0 if the key is absent.

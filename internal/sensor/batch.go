@@ -167,6 +167,15 @@ type Event struct {
 	Created    time.Time
 }
 
+// At is when the event happened, as far as rules are concerned: as the sensor's code says, or else when its row was
+// written. It never changes, so that whoever asks again finds the same.
+func (e *Event) At() time.Time {
+	if e.OccurredAt != nil {
+		return *e.OccurredAt
+	}
+	return e.Created
+}
+
 // Match says that a rule matched an event.
 type Match struct {
 	Event *Event
@@ -178,6 +187,7 @@ type Enforcement struct {
 	ID           int64
 	RuleID       int64
 	RuleRef      string
+	RuleVersion  int64
 	EventID      int64
 	EventCreated time.Time
 	TriggerRef   string

@@ -192,9 +192,17 @@ type Rule struct {
 	ActionParams json.RawMessage
 	Enabled      bool
 	Ruleset      int64 // the trigger's ruleset when this rule last changed
+	Version      int64 // grows with every change of the definition
+
+	Shadow     bool            // its matches are recorded and order nothing
+	Priority   int             // of the enforcements of one event, those of a higher priority come first
+	ValidFrom  *time.Time      // of the events that it can match, see Event.At; nil: no limit
+	ValidUntil *time.Time      // exclusive; nil: no limit
+	Active     json.RawMessage // list of windows, see package window; nil or empty: at all times
 }
 
-// Ruleset is the enabled rules of one trigger at one moment, by ref.
+// Ruleset is the enabled rules of one trigger at one moment, in the order of their enforcements: by priority, the highest
+// first, then by ref.
 type Ruleset struct {
 	TriggerRef string
 	Version    int64

@@ -44,6 +44,7 @@ type AuditEvent struct {
 	BatchStatus sensor.BatchStatus
 	Ruleset     *int64   // of its trigger that it was matched against; nil: not yet
 	RuleRefs    []string // sorted; a rule that is there twice is a fault
+	ShadowRefs  []string // of the shadow rules that it is recorded as a match of
 }
 
 // AuditEnforcement is what a message of an enforcement is known by.
@@ -97,7 +98,8 @@ func (v *AuditView) Batches(ctx context.Context) iter.Seq2[AuditBatch, error] {
 func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] {
 	return stream[AuditEvent](ctx, v.tx, "reading events", `
 		select `+eventColumns+`, b.seq, b.status as batch_status, (b.rulesets ->> e.trigger_ref)::bigint as ruleset,
-			array(select n.rule_ref from attune.enforcement n where n.event = e.id order by n.rule_ref) as rule_refs
+			array(select n.rule_ref from attune.enforcement n where n.event = e.id order by n.rule_ref) as rule_refs,
+			array(select m.rule_ref from attune.shadow_match m where m.event = e.id) as shadow_refs
 		from attune.event e join attune.poll_batch b on b.id = e.batch
 		order by b.sensor_ref, b.seq, b.id, e.position`)
 }

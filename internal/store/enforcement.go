@@ -11,7 +11,7 @@ import (
 )
 
 const enforcementSelect = `
-	select n.id, n.rule as rule_id, n.rule_ref, n.event as event_id, e.created as event_created, n.trigger_ref, n.config,
+	select n.id, n.rule as rule_id, n.rule_ref, n.rule_version, n.event as event_id, e.created as event_created, n.trigger_ref, n.config,
 		n.payload, n.status, n.condition, n.conditions, n.created, n.resolved_at
 	from attune.enforcement n join attune.event e on e.id = n.event`
 
@@ -74,7 +74,7 @@ func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]senso
 		byID[events[i].ID] = &events[i]
 	}
 	rows, err := q.Query(ctx, `
-		select n.id, n.rule, n.rule_ref, n.event, n.config, n.status, n.condition, n.conditions, n.created, n.resolved_at
+		select n.id, n.rule, n.rule_ref, n.rule_version, n.event, n.config, n.status, n.condition, n.conditions, n.created, n.resolved_at
 		from attune.event e join attune.enforcement n on n.event = e.id
 		where e.batch = @batch
 		order by n.id`, pgx.NamedArgs{"batch": batchID})
@@ -84,7 +84,7 @@ func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]senso
 	var enforcements []sensor.Enforcement
 	var n sensor.Enforcement
 	_, err = pgx.ForEachRow(rows, []any{
-		&n.ID, &n.RuleID, &n.RuleRef, &n.EventID, (*[]byte)(&n.Config), &n.Status, &n.Condition,
+		&n.ID, &n.RuleID, &n.RuleRef, &n.RuleVersion, &n.EventID, (*[]byte)(&n.Config), &n.Status, &n.Condition,
 		(*[]byte)(&n.Conditions), &n.Created, &n.ResolvedAt,
 	}, func() error {
 		e := byID[n.EventID]

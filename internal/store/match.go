@@ -14,8 +14,8 @@ import (
 // maxMatches is how many enforcements one statement writes: it bounds what the server holds in memory at once.
 const maxMatches = 10_000
 
-// CommitEnforcements writes an enforcement for every match of a generated batch, all or nothing, and records the
-// rulesets, by trigger ref, that were matched against. A batch that is already matched is left as it is. Either way the
+// CommitEnforcements writes an enforcement for every match of a generated batch, or a row of shadow_match where the rule
+// is a shadow, all or nothing, and records the rulesets, by trigger ref, that were matched against. A batch that is already matched is left as it is. Either way the
 // batch's enforcements are returned, ordered by ID, which is the order of the matches.
 func (s *Store) CommitEnforcements(
 	ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match,
@@ -29,7 +29,11 @@ func (s *Store) CommitEnforcements(
 		case status == sensor.BatchStored:
 			return fmt.Errorf("its status is %s, not %s", status, sensor.BatchGenerated)
 		case status == sensor.BatchGenerated:
-			stored, err = insertEnforcements(ctx, tx, batchID, rulesets, matches)
+			orders, shadows := sortMatches(matches)
+			if err := insertShadowMatches(ctx, tx, batchID, shadows); err != nil {
+				return err
+			}
+			stored, err = insertEnforcements(ctx, tx, batchID, rulesets, orders)
 			if err != nil || !matchedBefore {
 				return err
 			}
@@ -56,14 +60,15 @@ func insertEnforcements(
 		args := matchArgs(part)
 		args["batch"] = batchID
 		batch.Queue(`
-			insert into attune.enforcement (rule, rule_ref, trigger_ref, config, event, payload, condition, conditions)
-			select r.id, r.ref, e.trigger_ref, r.config, case when e.batch = @batch then e.id end, e.payload, r.condition, r.conditions
+			insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, payload, condition, conditions)
+			select r.id, r.ref, r.version, e.trigger_ref, r.config, case when e.batch = @batch then e.id end, e.payload, r.condition, r.conditions
 			from unnest(@events::bigint[], @rules::int[]) with ordinality as m (event, rule, n)
 			join (
-				select n, id, ref, jsonb_build_object('action', action, 'params', params::jsonb) as config, condition,
+				select n, id, ref, version, jsonb_build_object('action', action, 'params', params::jsonb) as config, condition,
 					conditions::jsonb as conditions
 				from unnest(@ids::bigint[], @refs::text[], @actions::text[], @params::text[], @condition::text[],
-					@conditions::text[]) with ordinality as u (id, ref, action, params, condition, conditions, n)
+					@conditions::text[], @versions::bigint[]) with ordinality
+					as u (id, ref, action, params, condition, conditions, version, n)
 			) r on r.n = m.rule
 			left join attune.event e on e.id = m.event
 			order by m.n
@@ -103,7 +108,7 @@ func collectWritten(rows pgx.Rows, matches []sensor.Match, stored []sensor.Enfor
 			}
 			configs[r] = fmt.Appendf(nil, `{"action": %s, "params": %s}`, action, r.ActionParams)
 		}
-		n.RuleID, n.Config, n.Condition, n.Conditions = r.ID, configs[r], r.Condition, r.Conditions
+		n.RuleID, n.RuleVersion, n.Config, n.Condition, n.Conditions = r.ID, r.Version, configs[r], r.Condition, r.Conditions
 		n.TriggerRef, n.EventCreated, n.Payload = e.TriggerRef, e.Created, e.Payload
 		stored = append(stored, n)
 		return nil
@@ -115,14 +120,14 @@ func collectWritten(rows pgx.Rows, matches []sensor.Match, stored []sensor.Enfor
 func matchArgs(matches []sensor.Match) pgx.NamedArgs {
 	events, rules := make([]int64, len(matches)), make([]int, len(matches))
 	numbers := map[string]int{}
-	var ids []int64
+	var ids, versions []int64
 	var refs, actions, params, condition, conditions []string
 	for i, m := range matches {
 		number, ok := numbers[m.Rule.Ref]
 		if !ok {
 			number = len(ids) + 1
 			numbers[m.Rule.Ref] = number
-			ids, refs = append(ids, m.Rule.ID), append(refs, m.Rule.Ref)
+			ids, refs, versions = append(ids, m.Rule.ID), append(refs, m.Rule.Ref), append(versions, m.Rule.Version)
 			actions, params = append(actions, m.Rule.ActionRef), append(params, string(m.Rule.ActionParams))
 			condition, conditions = append(condition, m.Rule.Condition), append(conditions, string(m.Rule.Conditions))
 		}
@@ -130,6 +135,6 @@ func matchArgs(matches []sensor.Match) pgx.NamedArgs {
 	}
 	return pgx.NamedArgs{
 		"events": events, "rules": rules, "ids": ids, "refs": refs, "actions": actions, "params": params,
-		"condition": condition, "conditions": conditions,
+		"condition": condition, "conditions": conditions, "versions": versions,
 	}
 }

@@ -30,7 +30,7 @@ func TestCommitEnforcements(t *testing.T) {
 	require.Less(t, enforcements[1].ID, enforcements[2].ID)
 	require.NotZero(t, enforcements[1].Created)
 	require.Equal(t, sensor.Enforcement{
-		ID: enforcements[1].ID, RuleID: big.ID, RuleRef: "shop.big", EventID: events[1].ID, EventCreated: events[1].Created,
+		ID: enforcements[1].ID, RuleID: big.ID, RuleRef: "shop.big", RuleVersion: 1, EventID: events[1].ID, EventCreated: events[1].Created,
 		TriggerRef: triggerRef, Config: json.RawMessage(`{"action": "mail.send", "params": {"to": "boss"}}`),
 		Payload: json.RawMessage(`{"total": 1000}`), Status: "created", Condition: "any", Conditions: big.Conditions,
 		Created: enforcements[1].Created,

@@ -10,6 +10,9 @@ import (
 
 func (w *packWriter) deleteParts(ctx context.Context) error {
 	if refs := w.deleted(kindRule); len(refs) > 0 {
+		if _, err := w.tx.Exec(ctx, endVersions, pgx.NamedArgs{"refs": refs}); err != nil {
+			return err
+		}
 		if _, err := w.tx.Exec(ctx, `delete from attune.rule where ref = any(@refs)`, pgx.NamedArgs{"refs": refs}); err != nil {
 			return err
 		}

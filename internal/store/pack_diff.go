@@ -135,8 +135,18 @@ func rulePart(r sensor.Rule) part {
 	return part{r.Ref, []field{
 		{"label", r.Label}, {"description", r.Description}, {"trigger", r.TriggerRef}, {"condition", r.Condition},
 		{"conditions", canonical(r.Conditions)}, {"action.ref", r.ActionRef}, {"action.params", canonical(r.ActionParams)},
-		{"enabled", strconv.FormatBool(r.Enabled)},
+		{"enabled", strconv.FormatBool(r.Enabled)}, {"shadow", strconv.FormatBool(r.Shadow)},
+		{"priority", strconv.Itoa(r.Priority)}, {"valid.from", timestamp(r.ValidFrom)},
+		{"valid.until", timestamp(r.ValidUntil)}, {"active", canonical(orEmptyList(r.Active))},
 	}}
+}
+
+// timestamp writes a time as PostgreSQL keeps it.
+func timestamp(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 }
 
 func duration(d time.Duration) string {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -29,7 +30,8 @@ func (w *packWriter) bumpRulesets(ctx context.Context) error {
 	return err
 }
 
-// writeRules follows bumpRulesets: each rule keeps the ruleset that it came with.
+// writeRules follows bumpRulesets: each rule keeps the ruleset that it came with. What it was before ends in the same
+// statement, and what it is now is kept as a version.
 func (w *packWriter) writeRules(ctx context.Context) error {
 	changed := w.changed(kindRule)
 	for _, r := range w.pack.Rules {
@@ -37,25 +39,46 @@ func (w *packWriter) writeRules(ctx context.Context) error {
 			continue
 		}
 		tag, err := w.tx.Exec(ctx, `
-			insert into attune.rule (ref, pack, label, description, trigger, trigger_ref, condition, conditions, action_ref,
-				action_params, enabled, ruleset)
-			select @ref, p.id, @label, @description, t.id, t.ref, @condition, @conditions, @action, @params, @enabled,
-				t.ruleset
-			from attune.pack p, attune.trigger t
-			where p.ref = @pack and t.ref = @trigger
-			on conflict (ref) do update set label = excluded.label, description = excluded.description,
-				trigger = excluded.trigger, trigger_ref = excluded.trigger_ref, condition = excluded.condition,
-				conditions = excluded.conditions, action_ref = excluded.action_ref,
-				action_params = excluded.action_params, enabled = excluded.enabled, ruleset = excluded.ruleset,
-				updated = now()`,
+			with ended as (`+endVersions+`), written as (
+				insert into attune.rule (ref, pack, label, description, trigger, trigger_ref, condition, conditions,
+					action_ref, action_params, enabled, shadow, priority, valid_from, valid_until, active, version, ruleset)
+				select @ref, p.id, @label, @description, t.id, t.ref, @condition, @conditions, @action, @params, @enabled,
+					@shadow, @priority, @valid_from, @valid_until, @active,
+					1 + coalesce((select max(version) from attune.rule_version where rule_ref = @ref), 0), t.ruleset
+				from attune.pack p, attune.trigger t
+				where p.ref = @pack and t.ref = @trigger
+				on conflict (ref) do update set label = excluded.label, description = excluded.description,
+					trigger = excluded.trigger, trigger_ref = excluded.trigger_ref, condition = excluded.condition,
+					conditions = excluded.conditions, action_ref = excluded.action_ref,
+					action_params = excluded.action_params, enabled = excluded.enabled, shadow = excluded.shadow,
+					priority = excluded.priority, valid_from = excluded.valid_from, valid_until = excluded.valid_until,
+					active = excluded.active, version = excluded.version, ruleset = excluded.ruleset, updated = now()
+				returning *
+			)
+			insert into attune.rule_version (rule_ref, version, trigger_ref, ruleset, definition)
+			select ref, version, trigger_ref, ruleset, to_jsonb(written) from written`,
 			pgx.NamedArgs{
-				"ref": r.Ref, "pack": w.pack.Ref, "label": r.Label, "description": r.Description, "trigger": r.TriggerRef,
-				"condition": r.Condition, "conditions": nullable(r.Conditions), "action": r.ActionRef,
-				"params": nullable(r.ActionParams), "enabled": r.Enabled,
+				"ref": r.Ref, "refs": []string{r.Ref}, "pack": w.pack.Ref, "label": r.Label, "description": r.Description,
+				"trigger": r.TriggerRef, "condition": r.Condition, "conditions": nullable(r.Conditions), "action": r.ActionRef,
+				"params": nullable(r.ActionParams), "enabled": r.Enabled, "shadow": r.Shadow, "priority": r.Priority,
+				"valid_from": r.ValidFrom, "valid_until": r.ValidUntil, "active": orEmptyList(r.Active),
 			})
 		if err := written(tag.RowsAffected(), r.TriggerRef, err); err != nil {
 			return fmt.Errorf("rule %q: %w", r.Ref, err)
 		}
 	}
 	return nil
+}
+
+// endVersions ends what the rules with these refs were until now, at the ruleset that their trigger has by now.
+const endVersions = `
+	update attune.rule_version v set ended = now(), ended_ruleset = t.ruleset
+	from attune.trigger t
+	where v.rule_ref = any(@refs) and v.ended is null and t.ref = v.trigger_ref`
+
+func orEmptyList(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage(`[]`)
+	}
+	return raw
 }

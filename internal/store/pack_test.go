@@ -61,7 +61,7 @@ func (b *bundle) apply(t testing.TB, p sensor.Pack, opts store.ApplyOptions) []s
 // rows are all rows that an apply could touch, with the transaction that wrote each.
 func (b *bundle) rows(t testing.TB) (rows []string) {
 	t.Helper()
-	for _, table := range []string{"pack_archive", "pack", "trigger", "sensor", "rule", "sensor_state"} {
+	for _, table := range []string{"pack_archive", "pack", "trigger", "sensor", "rule", "rule_version", "sensor_state"} {
 		var part []string
 		err := b.db.QueryRow(b.ctx, fmt.Sprintf(
 			`select coalesce(array_agg(format('%s %%s %%s', r.xmin, to_jsonb(r)) order by to_jsonb(r)), '{}') from attune.%[1]s r`,

@@ -63,7 +63,7 @@ func (w *packWriter) writePack(ctx context.Context) error {
 }
 
 // writeTriggers starts the ruleset of a trigger that was there before, deleted and is back, beyond any number that it
-// can have had: compiled rules and the audit tell rulesets apart by number.
+// can have had: compiled rules, versions of rules and the audit tell rulesets apart by number.
 func (w *packWriter) writeTriggers(ctx context.Context) error {
 	changed := w.changed(kindTrigger)
 	for _, t := range w.pack.Triggers {
@@ -74,6 +74,7 @@ func (w *packWriter) writeTriggers(ctx context.Context) error {
 			insert into attune.trigger (ref, pack, label, description, enabled, param_schema, out_schema, ruleset)
 			select @ref, id, @label, @description, @enabled, @param_schema, @out_schema,
 				case when exists (select from attune.event where trigger_ref = @ref)
+						or exists (select from attune.rule_version where trigger_ref = @ref)
 					then extract(epoch from now())::bigint else 0 end
 			from attune.pack where ref = @pack
 			on conflict (ref) do update set label = excluded.label, description = excluded.description,

@@ -11,7 +11,7 @@ import (
 
 const ruleColumns = `
 	r.id, r.ref, p.ref as pack_ref, r.label, r.description, r.trigger_ref, r.condition, r.conditions, r.action_ref,
-	r.action_params, r.enabled, r.ruleset`
+	r.action_params, r.enabled, r.ruleset, r.version, r.shadow, r.priority, r.valid_from, r.valid_until, r.active`
 
 const ruleTables = `attune.rule r join attune.pack p on p.id = r.pack`
 
@@ -30,7 +30,7 @@ func (s *Store) RulesetVersion(ctx context.Context, triggerRef string) (int64, e
 	return version, nil
 }
 
-// Ruleset returns the trigger's enabled rules, by ref, with the version that they are.
+// Ruleset returns the trigger's enabled rules, in the order of their enforcements, with the version that they are.
 func (s *Store) Ruleset(ctx context.Context, triggerRef string) (sensor.Ruleset, error) {
 	set := sensor.Ruleset{TriggerRef: triggerRef}
 	err := s.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
@@ -41,7 +41,7 @@ func (s *Store) Ruleset(ctx context.Context, triggerRef string) (sensor.Ruleset,
 		set.Rules, err = list[sensor.Rule](ctx, tx, `
 			select `+ruleColumns+` from `+ruleTables+`
 			where r.trigger = (select id from attune.trigger where ref = @ref) and r.enabled
-			order by r.ref`, pgx.NamedArgs{"ref": triggerRef})
+			order by r.priority desc, r.ref`, pgx.NamedArgs{"ref": triggerRef})
 		return err
 	})
 	if err != nil {

@@ -24,7 +24,7 @@ func TestRuleset(t *testing.T) {
 		ID: set.Rules[0].ID, Ref: "shop.big", PackRef: "shop", Label: "shop.big", TriggerRef: triggerRef,
 		Condition:  "any",
 		Conditions: json.RawMessage(`[{"field": "total", "value": 100, "operator": "greater_than"}]`),
-		ActionRef:  "mail.send", ActionParams: json.RawMessage(`{"to": "boss"}`), Enabled: true, Ruleset: 7,
+		ActionRef:  "mail.send", ActionParams: json.RawMessage(`{"to": "boss"}`), Enabled: true, Ruleset: 7, Version: 1, Active: json.RawMessage(`[]`),
 	}, set.Rules[0])
 
 	version, err := b.RulesetVersion(b.ctx, triggerRef)

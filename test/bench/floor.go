@@ -103,8 +103,8 @@ func (f *floor) insertEnforcements(tx pgx.Tx, events []row) ([]row, error) {
 		ids[i] = e.ID
 	}
 	rows, err := tx.Query(f.t.ctx, `
-		insert into attune.enforcement (rule, rule_ref, trigger_ref, config, event, payload, condition, conditions)
-		select @rule, @rule_ref, @trigger_ref, jsonb_build_object('action', @action::text, 'params', @params::jsonb),
+		insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, payload, condition, conditions)
+		select @rule, @rule_ref, 1, @trigger_ref, jsonb_build_object('action', @action::text, 'params', @params::jsonb),
 			event, payload::jsonb, @condition, @conditions
 		from unnest(@events::bigint[], @payloads::text[]) as e (event, payload)
 		returning id, created`,

@@ -35,8 +35,8 @@ func TestTheAuditSeesWhatIsWrong(t *testing.T) {
 	}{
 		{"delete from attune.enforcement where event = 6 and rule_ref = 't.big'",
 			2, "event 6", "matches rule t.big, but has no enforcement of it"},
-		{`insert into attune.enforcement (rule, rule_ref, trigger_ref, config, event, payload, condition, conditions)
-			select rule, rule_ref, trigger_ref, config, 1, payload, condition, conditions from attune.enforcement
+		{`insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, payload, condition, conditions)
+			select rule, rule_ref, rule_version, trigger_ref, config, 1, payload, condition, conditions from attune.enforcement
 			where event = 7 and rule_ref = 't.big'`,
 			2, "event 1", "has an enforcement of rule t.big, which it does not match"},
 		{"delete from attune.event where id = 2", 1, "batch 1", "has 3 payloads, but 2 events"},

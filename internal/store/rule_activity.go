@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// RuleActivity is what became of a rule: its enforcements, and of a shadow its recorded matches.
+type RuleActivity struct {
+	RuleRef   string
+	Matches   int64      // since then
+	Errors    int64      // of these, those that could not be carried out
+	LastMatch *time.Time // of all; nil: none is there
+	LastEvent *int64     // the event of that
+}
+
+// RuleActivity returns what became of each rule that the filter selects, by ref. It is exact, and takes one look-up a
+// rule and the matches since then, however many there are before.
+func (s *Store) RuleActivity(ctx context.Context, f RuleFilter, since time.Time) (map[string]RuleActivity, error) {
+	w := where{args: pgx.NamedArgs{"since": since}}
+	w.equal("r.trigger_ref", "trigger_ref", f.TriggerRef)
+	w.equal("p.ref", "pack_ref", f.PackRef)
+	// The ID from which rows are young is found by the small index of created, and bounds the large one of rule_ref. But
+	// for the offset, the planner would look for it among the oldest rows first.
+	activity, err := list[RuleActivity](ctx, s.pool, `
+		with young as (
+			select min(id) as id from (select id from attune.enforcement where created >= @since offset 0) e
+		)
+		select r.ref as rule_ref, n.matches + m.matches as matches, n.errors,
+			greatest(last.created, shadow.created) as last_match,
+			case when shadow.created > last.created or last.created is null then shadow.event else last.event end as last_event
+		from `+ruleTables+`
+		cross join lateral (
+			select count(*) as matches, count(*) filter (where status = 'failed') as errors
+			from attune.enforcement where rule_ref = r.ref and id >= (select id from young)
+		) n
+		cross join lateral (
+			select count(*) as matches from attune.shadow_match where rule_ref = r.ref and created >= @since
+		) m
+		left join lateral (
+			select created, event from attune.enforcement where rule_ref = r.ref order by id desc limit 1
+		) last on true
+		left join lateral (
+			select created, event from attune.shadow_match where rule_ref = r.ref order by created desc, event desc limit 1
+		) shadow on true`+w.sql(), w.args)
+	if err != nil {
+		return nil, fmt.Errorf("counting the matches of rules: %w", err)
+	}
+	byRef := make(map[string]RuleActivity, len(activity))
+	for _, a := range activity {
+		byRef[a.RuleRef] = a
+	}
+	return byRef, nil
+}
