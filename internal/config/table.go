@@ -119,7 +119,7 @@ func limitKeys(c *Config) []key {
 			doc: "Most time of the processor in one poll, of all its processes; not of a stream. This and the four keys below are " +
 				"what a sensor's `limits` can say otherwise."},
 		{name: "runtime.memory", value: sizeValue{field: &c.Runtime.Limits.Memory, min: 16 * size.MiB, max: size.TiB, off: true}, fallback: "512MiB",
-			doc: "Most memory of the processes of one sensor together."},
+			doc: "Most memory of the processes of one sensor together, with [files in memory](packs.md#limits-of-memory)."},
 		{name: "runtime.open_files", value: intValue{field: &c.Runtime.Limits.OpenFiles, min: 16, max: 1_000_000, off: true}, fallback: "256",
 			doc: "Most files and connections that one process has open."},
 		{name: "runtime.processes", value: intValue{field: &c.Runtime.Limits.Processes, min: 1, max: 100_000, off: true}, fallback: "64",

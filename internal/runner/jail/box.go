@@ -27,6 +27,8 @@ type box struct {
 	hostPID atomic.Int64 // of the program; 0: not found yet
 	host    *procfs
 
+	memory []folder // of the sandbox, in memory
+
 	setup time.Duration // what bwrap itself took of the processor
 	fate  fate
 	dead  bool // the monitor is reaped
@@ -126,10 +128,15 @@ func (b *box) open(ctx context.Context, gate *gate, limits Limits, countsTasks b
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
 		return nil // the program is over already
 	}
+	if err == nil {
+		b.memory, err = openFolders(started.PID, sandboxTemp, sandboxShared)
+	}
 	return err
 }
 
 func (b *box) procfs() *procfs { return b.proc }
+
+func (b *box) folders() []folder { return b.memory }
 
 func (b *box) program() int { return programPID }
 
@@ -235,6 +242,9 @@ func (b *box) release() {
 	}
 	if b.proc != nil {
 		b.proc.close()
+	}
+	for _, f := range b.memory {
+		f.close()
 	}
 	b.report.close()
 }

@@ -26,11 +26,10 @@ type Command struct {
 	Limits   Limits
 }
 
-// Limits bound what a program and all that it starts take together, but for OpenFiles. Zero values are no limit. In bwrap,
-// its temporary folder and /dev/shm each hold as much as Memory besides, at least 64 MiB.
+// Limits bound what a program and all that it starts take together, but for OpenFiles. Zero values are no limit.
 type Limits struct {
 	CPU       time.Duration
-	Memory    int64 // bytes in memory; shared ones count once
+	Memory    int64 // bytes in memory, with files that are only there; shared ones count once
 	OpenFiles int   // of each process
 	Processes int   // at one time; threads don't count
 }

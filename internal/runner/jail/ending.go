@@ -9,7 +9,7 @@ import (
 // Usage is what a program and all that it started took.
 type Usage struct {
 	CPU    time.Duration // since the start
-	Memory int64         // bytes in memory now; 0 when it is gone
+	Memory int64         // bytes in memory now, with files that are only there; 0 when it is gone
 	Peak   int64         // most bytes in memory that were seen; 0: it ended before anybody looked
 }
 

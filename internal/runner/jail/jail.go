@@ -51,6 +51,7 @@ type Jail struct {
 	sealed  *starter // of others
 	temps   *temps
 	sampler *sampler
+	files   memoryFiles
 	bwrap   *bwrap // nil: it does not work, or is not wanted
 }
 
@@ -83,7 +84,10 @@ func New(cfg Config) (*Jail, error) {
 	if killed := killOrphans(host, self, time.Now().Add(killGrace)); killed > 0 {
 		logger.Warn("ended processes that a killed worker left", zap.Int("processes", killed))
 	}
-	if j.temps, err = newTemps(cfg.Temp); err == nil {
+	if j.files, err = newMemoryFiles(); err == nil {
+		j.temps, err = newTemps(cfg.Temp)
+	}
+	if err == nil {
 		err = j.choose(cfg.Bwrap, logger)
 	}
 	if err != nil {

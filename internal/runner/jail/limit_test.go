@@ -23,6 +23,10 @@ func TestLimitsThatAreBreached(t *testing.T) {
 			limits: jail.Limits{Memory: 100 << 20}, breach: jail.LimitMemory, says: "more than 100 MiB"},
 		{name: "memory of a daemon", script: "(setsid sh -c 'dd if=/dev/zero bs=200M count=1 | sleep 300' &); sleep 300",
 			limits: jail.Limits{Memory: 100 << 20}, breach: jail.LimitMemory, says: "more than 100 MiB"},
+		{name: "memory in files", script: "exec python3 -c 'import os, time; fds = [os.memfd_create(\"x\") for i in range(4)]; [os.ftruncate(fd, 60 << 20) or os.posix_fallocate(fd, 0, 60 << 20) for fd in fds]; time.sleep(300)'",
+			limits: jail.Limits{Memory: 100 << 20}, breach: jail.LimitMemory, says: "more than 100 MiB"},
+		{name: "memory in a shared folder", script: "for i in 1 2; do head -c 60M /dev/zero >/dev/shm/$1; exec 5</dev/shm/$1 6<&5 4</dev/shm/$1; rm /dev/shm/$1; sleep 300 & done; exec 7>/dev/shm/$1; rm /dev/shm/$1; head -c 60M /dev/zero >&7; sleep 300",
+			limits: jail.Limits{Memory: 100 << 20}, breach: jail.LimitMemory, says: "more than 100 MiB"},
 		{name: "cpu", script: "while :; do :; done",
 			limits: jail.Limits{CPU: 200 * time.Millisecond}, breach: jail.LimitCPU, says: "of processor time, more than 200ms (`limits.cpu`)"},
 		{name: "cpu of children", script: "while :; do /bin/true; done",
@@ -67,6 +71,39 @@ func TestLimitsThatAreKept(t *testing.T) {
 		require.Greater(t, end.Usage.Peak, int64(30<<20))
 		require.Less(t, end.Usage.Peak, int64(100<<20))
 		require.Positive(t, end.Usage.CPU)
+	})
+}
+
+func TestFilesInASandboxTakeMemory(t *testing.T) {
+	t.Parallel()
+	b := sandbox(t)
+	p := b.start(t, "for d in /tmp /dev/shm; do head -c 60M /dev/zero >$d/x; done; sleep 300", func(c *jail.Command) {
+		c.Limits = jail.Limits{Memory: 100 << 20}
+	})
+	require.Equal(t, jail.LimitMemory, p.awaitBreach(t).Limit)
+	require.Greater(t, p.Kill().Usage.Peak, int64(100<<20))
+}
+
+// TestAFileThatIsMappedTakesMemoryOnce maps it in two processes, too.
+func TestAFileThatIsMappedTakesMemoryOnce(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(t *testing.T, b *bundle) {
+		p := b.start(t, `exec python3 -c '
+import mmap, os, time
+fd = os.memfd_create("x")
+os.ftruncate(fd, 60 << 20)
+memory = mmap.mmap(fd, 60 << 20)
+memory[:] = bytes(60 << 20)
+child = os.fork()
+len(memory[:1 << 20])
+print(flush=True)
+child and os.wait()
+time.sleep(2)
+'`, func(c *jail.Command) { c.Limits = jail.Limits{Memory: 160 << 20} })
+		p.line(t)
+		require.Greater(t, p.Usage().Memory, int64(60<<20))
+		p.awaitExit(t)
+		require.Nil(t, p.Kill().Breach)
 	})
 }
 

@@ -37,6 +37,7 @@ func (p *Process) lookAt(members []int, names bool) view {
 	clock, exact := p.family.clock()
 	v := view{count: len(members)}
 	v.usage.CPU = p.family.reapedCPU()
+	open := map[[2]uint64]int64{}
 	for _, pid := range members {
 		s, err := proc.stat(pid)
 		if err != nil {
@@ -47,12 +48,17 @@ func (p *Process) lookAt(members []int, names bool) view {
 		}
 		v.usage.CPU += s.cpu + s.reapedCPU
 		v.usage.Memory += s.memory
+		if !names {
+			p.files.open(proc, pid, open)
+		}
 		if names && pid != program && s.state != 'Z' {
 			v.others = append(v.others, s.comm)
 		}
 	}
-	if limit := p.limits.Memory; limit > 0 && v.usage.Memory > limit && len(members) > 1 {
-		v.usage.Memory = shared(proc, members, v.usage.Memory)
+	files := p.inFiles(open)
+	v.usage.Memory += files
+	if limit := p.limits.Memory; limit > 0 && v.usage.Memory > limit && (len(members) > 1 || files > 0) {
+		v.usage.Memory = shared(proc, members, files, v.usage.Memory)
 	}
 	peak, _ := proc.peak(program) // 0 when it is a zombie
 
@@ -65,21 +71,33 @@ func (p *Process) lookAt(members []int, names bool) view {
 	return v
 }
 
+// inFiles returns the bytes in files that are nowhere but in memory.
+func (p *Process) inFiles(open map[[2]uint64]int64) (sum int64) {
+	for _, bytes := range open {
+		sum += bytes
+	}
+	for _, f := range p.family.folders() {
+		sum += f.bytes()
+	}
+	return sum
+}
+
 // shared returns the bytes in memory with shared ones counted once. That takes the kernel milliseconds for processes
-// that are large, and is therefore done only when the answer matters.
-func shared(proc *procfs, members []int, atMost int64) int64 {
-	var sum int64
+// that are large, and is therefore done only when the answer matters. Files in memory may be what processes share, as far
+// as they are mapped: the more of both counts.
+func shared(proc *procfs, members []int, files, atMost int64) int64 {
+	var own, mapped int64
 	for _, pid := range members {
-		bytes, err := proc.proportional(pid)
+		all, shmem, err := proc.proportional(pid)
 		if err != nil {
 			continue // gone or a zombie; or not ours to see, as the program is another user's: then nothing is known
 		}
-		sum += bytes
+		own, mapped = own+all-shmem, mapped+shmem
 	}
-	if sum == 0 {
+	if own == 0 {
 		return atMost
 	}
-	return sum
+	return own + max(mapped, files)
 }
 
 // idle says whether nothing can have changed since the last look: the program is alone and has not run.

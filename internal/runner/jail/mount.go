@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	sandboxTemp = "/tmp"
-	sandboxRun  = "/run" // the sockets of the machine's services are there
+	sandboxTemp   = "/tmp"
+	sandboxShared = "/dev/shm"
+	sandboxRun    = "/run" // the sockets of the machine's services are there
 	// minTemp is how much fits into a sandbox's /tmp at least, and the same again into /dev/shm.
 	minTemp = 64 << 20
 )
@@ -32,7 +33,7 @@ type mount struct {
 func (j *Jail) mounts(cmd Command) ([]string, error) {
 	size := j.bwrap.tempSize(cmd.Limits.Memory)
 	// Root may write to /proc/sys without any capability, which bwrap does not prevent in a user namespace.
-	args := slices.Concat([]string{"--ro-bind", "/", "/", "--dev", "/dev"}, size, []string{"--tmpfs", "/dev/shm", "--remount-ro", "/dev"},
+	args := slices.Concat([]string{"--ro-bind", "/", "/", "--dev", "/dev"}, size, []string{"--tmpfs", sandboxShared, "--remount-ro", "/dev"},
 		[]string{"--proc", "/proc", "--remount-ro", "/proc"}, size, []string{"--tmpfs", sandboxTemp})
 	all := []mount{{path: "/dev", cover: true}, {path: "/proc", cover: true}, {path: sandboxTemp, cover: true}}
 

@@ -49,6 +49,9 @@ func (j *Jail) startPlain(cmd Command) (*plain, error) {
 
 func (f *plain) procfs() *procfs { return f.host }
 
+// folders are none: temporary folders are on the worker's disk.
+func (f *plain) folders() []folder { return nil }
+
 func (f *plain) program() int { return f.leader.pid }
 
 func (f *plain) clock() (time.Duration, bool) { return cpuClock(f.leader.pid) }

@@ -15,6 +15,7 @@ type Process struct {
 	breach  chan Breach
 	limits  Limits
 	sampler *sampler
+	files   memoryFiles
 
 	once   sync.Once
 	ending Ending
@@ -37,6 +38,8 @@ type family interface {
 	members(all census) []int
 	procfs() *procfs // nil: the program ended before anybody looked
 	program() int    // its number in procfs
+	// folders are those in memory that are its own.
+	folders() []folder
 	// clock is the time of the processor that the program itself used, exactly.
 	clock() (time.Duration, bool)
 	// reapedCPU is the time of the processor of what is gone, as far as it does not show in members.

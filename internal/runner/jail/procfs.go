@@ -154,9 +154,14 @@ func parseStat(text []byte) (stat, error) {
 	return s, wrong
 }
 
-// proportional returns the bytes that a process has in memory, those that it shares with n others counted as 1/n.
-func (p *procfs) proportional(pid int) (int64, error) {
-	return p.kilobytes(pid, "smaps_rollup", "Pss:")
+// proportional returns the bytes that a process has in memory, those that it shares with n others counted as 1/n, and how
+// many of them are of files in memory or of what is shared without a file. Kernels before 5.4 do not tell these apart.
+func (p *procfs) proportional(pid int) (all, shmem int64, err error) {
+	if all, err = p.kilobytes(pid, "smaps_rollup", "Pss:"); err != nil {
+		return 0, 0, err
+	}
+	shmem, _ = p.kilobytes(pid, "smaps_rollup", "Pss_Shmem:")
+	return all, shmem, nil
 }
 
 // peak returns the most bytes that a process had in memory.

@@ -52,7 +52,7 @@ func (j *Jail) grant(cmd Command) (Mode, error) {
 }
 
 func (j *Jail) start(ctx context.Context, mode Mode, cmd Command) (*Process, error) {
-	p := &Process{mode: mode, limits: cmd.Limits, breach: make(chan Breach, 1), sampler: j.sampler}
+	p := &Process{mode: mode, limits: cmd.Limits, breach: make(chan Breach, 1), sampler: j.sampler, files: j.files}
 	if mode == ModeBwrap {
 		b, err := j.startBox(ctx, cmd)
 		if err != nil {
