@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/attune-automation/sensors/internal/runner/webhook"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
 )
@@ -69,6 +70,7 @@ func (s *session) apply(ctx context.Context, dirs, set []string, opts store.Appl
 	var all []applied
 	changed := false
 	for _, f := range folders {
+		opts.Check = func(sensors []sensor.Sensor) error { return webhook.TableOf(sensors).ConflictOf(f.pack.Ref) }
 		changes, err := db.ApplyPack(ctx, f.pack, opts)
 		if err != nil {
 			return err

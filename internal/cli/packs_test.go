@@ -97,6 +97,28 @@ func TestApplyStoresNothingIfAnyPackIsBroken(t *testing.T) {
 	require.Empty(t, decode[[]any](t, b.ok("triggers", "-o", "json")))
 }
 
+// A webhook cannot take the requests of another pack's, whichever of them is changed.
+func TestApplyRefusesWebhooksInTheSamePlace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withDatabase()
+	b.ok("migrate")
+	first, second := folder(t, "hooks"), folder(t, "hooks")
+	b.edit(second, "pack.yaml", "ref: hooks", "ref: others")
+	b.edit(second, "sensors/orders.yaml", "ref: hooks.orders", "ref: others.orders")
+	b.ok("apply", first)
+	require.Contains(t, b.fails(2, "apply", second), `sensor others.orders: its path "orders/{id}" conflicts with "orders/{id}" of sensor hooks.orders, which was there first`)
+	require.Contains(t, b.fails(2, "apply", "--dry-run", second), "conflicts with")
+
+	b.edit(second, "sensors/orders.yaml", "{id}", "{id}/lines")
+	b.ok("apply", second)
+	b.edit(first, "sensors/orders.yaml", "{id}", "{id}/{part}")
+	b.ok("apply", first)
+	b.edit(first, "sensors/orders.yaml", "{part}", "lines")
+	require.Contains(t, b.fails(2, "apply", first), "sensor others.orders: its path")
+	b.edit(first, "sensors/orders.yaml", "orders/{id}/lines", "free")
+	b.ok("apply", first)
+}
+
 func TestApplySetsValuesOfSeveralPacks(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).withDatabase()

@@ -20,6 +20,9 @@ var errDryRun = errors.New("dry run")
 type ApplyOptions struct {
 	Prune  bool // delete what the pack no longer has
 	DryRun bool // change nothing; return what would change
+
+	// Check says what is wrong with all sensors that there are then, and so undoes the apply; nil: nothing is looked at.
+	Check func(sensors []sensor.Sensor) error
 }
 
 // ApplyPack makes what is stored equal to a pack, in one transaction, and returns what it changed: nothing, and no row
@@ -44,6 +47,9 @@ func (s *Store) ApplyPack(ctx context.Context, p sensor.Pack, opts ApplyOptions)
 		if err := w.write(ctx); err != nil {
 			return err
 		}
+		if err := opts.check(ctx, tx); err != nil {
+			return err
+		}
 		if opts.DryRun {
 			return errDryRun
 		}
@@ -53,6 +59,17 @@ func (s *Store) ApplyPack(ctx context.Context, p sensor.Pack, opts ApplyOptions)
 		return nil, fmt.Errorf("applying pack %q: %w", p.Ref, err)
 	}
 	return changes, nil
+}
+
+func (o ApplyOptions) check(ctx context.Context, tx pgx.Tx) error {
+	if o.Check == nil {
+		return nil
+	}
+	sensors, err := list[sensor.Sensor](ctx, tx, `select `+sensorColumns+` from `+sensorTables+` order by s.ref`, nil)
+	if err != nil {
+		return err
+	}
+	return o.Check(sensors)
 }
 
 // storedPack returns what is stored of a pack, without its archive; zero if nothing is.
