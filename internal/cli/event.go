@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/attune-automation/sensors/internal/explain"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
 )
@@ -89,10 +90,18 @@ func addPage(c *cobra.Command, from *since, before *int64, most *limit) {
 }
 
 func newEvent(s *session) *cobra.Command {
-	return &cobra.Command{
+	var why bool
+	most := explainLimit
+	c := &cobra.Command{
 		Use:   "event ID",
-		Short: "Show an event",
+		Short: "Show an event, or why rules matched it or did not",
+		Long: `Show an event.
+
+With --why, say of each rule of its trigger whether it matched, and clause by clause why: near misses first, the nearest at
+the top, then those that matched. It goes by the rules as they were when the event was matched, and where a rule has
+changed since also by what it is now. Nothing of this is stored: it is computed again.`,
 		Example: `  starter event 1042
+  starter event 1042 --why
   starter event 1042 -o json | jq .payload`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -105,9 +114,16 @@ func newEvent(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if why {
+				_, err = s.explainEvent(c.Context(), db, id, explain.Options{Limit: int(most)})
+				return err
+			}
 			return s.showEvent(c.Context(), db, id)
 		},
 	}
+	c.Flags().BoolVar(&why, "why", false, "say why rules matched it or did not")
+	c.Flags().Var(&most, "limit", "with --why, show at most this many rules that did not match")
+	return c
 }
 
 func (s *session) showEvent(ctx context.Context, db *store.Store, id int64) error {
