@@ -104,12 +104,12 @@ func (s *session) showDue(rows []due) error {
 	if s.format != formatTable {
 		instants := make([]string, len(rows))
 		for i, row := range rows {
-			instants[i] = row.at.Format(time.RFC3339)
+			instants[i] = cron.Format(row.at, row.at.Location())
 		}
 		return s.format.encode(s.env.Stdout, instants)
 	}
 	return list(s, rows,
-		column[due]{"DUE", func(d due) string { return d.at.Format("Mon " + time.RFC3339) }},
+		column[due]{"DUE", func(d due) string { return d.at.Format("Mon ") + cron.Format(d.at, d.at.Location()) }},
 		column[due]{"UTC", func(d due) string { return moment(d.at) }},
 		column[due]{"AFTER", func(d due) string { return d.at.Sub(d.from).Truncate(time.Second).String() }},
 	)

@@ -23,6 +23,8 @@ type trialReport struct {
 	Skip        string               `json:"skip,omitempty"`
 	More        bool                 `json:"more"`
 	NextAfter   float64              `json:"next_after_seconds,omitempty"`
+	NextAt      string               `json:"next_at,omitempty"`
+	Completed   bool                 `json:"completed,omitempty"` // nothing will ever come again
 	Log         []sensorlog.Line     `json:"log"`
 	Fault       *trialFault          `json:"fault,omitempty"`
 	Sandbox     string               `json:"sandbox,omitempty"`
@@ -140,6 +142,7 @@ func (r *trialReport) fixture() fixture.Fixture {
 // finish notes how the poll ended.
 func (r *trialReport) finish(poll sensor.Poll) {
 	r.Skip, r.More, r.NextAfter = poll.Skip, poll.More, poll.NextAfter.Seconds()
+	r.NextAt, r.Completed = moment(poll.NextAt), poll.Done
 	r.Sandbox = poll.Sandbox
 	r.Usage = &trialUsage{Wall: poll.Usage.Wall.Seconds(), CPU: poll.Usage.CPU.Seconds(), Memory: poll.Usage.Memory}
 }

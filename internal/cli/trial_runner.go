@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/runner/process"
 	"github.com/attune-automation/sensors/internal/runner/setup"
+	"github.com/attune-automation/sensors/internal/runner/timer"
+	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/sensorlog"
 )
 
@@ -42,6 +45,18 @@ func openTrialRunner(cfg config.Config, from archives, environ []string) (_ *tri
 	processes.WarmProcesses = 0
 	t.Runner, err = process.New(processes)
 	return t, err
+}
+
+// Poll polls with the runner of the sensor's runtime.
+func (t *trialRunner) Poll(ctx context.Context, req sensor.PollRequest) (sensor.Poll, error) {
+	switch {
+	case req.Sensor.Runtime == sensor.RuntimeTimer:
+		return timer.New(timer.Config{}).Poll(ctx, req)
+	case !req.Sensor.RunsCode():
+		return sensor.Poll{}, fmt.Errorf("%s has no code to run, and its runtime, %s, sees nothing here: apply the pack to see what it brings",
+			req.Sensor.Ref, req.Sensor.Runtime)
+	}
+	return t.Runner.Poll(ctx, req)
 }
 
 // finish ends the processes and returns what the sensor has printed.

@@ -79,6 +79,10 @@ func (r *trialReport) next() string {
 		return "at once: it has more"
 	case r.NextAfter > 0:
 		return "in " + seconds(r.NextAfter)
+	case r.NextAt != "":
+		return r.NextAt
+	case r.Completed:
+		return "never: it has brought all that it ever will"
 	}
 	return ""
 }

@@ -293,3 +293,15 @@ func TestSensorTestRefusals(t *testing.T) {
 	require.Contains(t, b.fails(1, "sensor", "test", folder(t, "alerts")), "problem", "its trigger is one of another pack")
 	require.Contains(t, b.fails(2, "sensor", "test", folder(t, "alerts"), folder(t, "shop")), "pack alerts has no sensor")
 }
+
+// A timer is polled from the cursor that is given, and says when it is due next.
+func TestTimerTrial(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	config := `{"schedules": [{"at": "2026-11-26T09:00:00Z"}], "catch_up_window": "366d", "timezone": "Europe/Berlin"}`
+	out := b.ok("sensor", "test", examples, "--sensor", "clock", "--config", `{"schedules": [{"every": "20s"}]}`, "-o", "json")
+	require.Contains(t, out, `"next_at": "20`)
+	require.NotContains(t, out, `"completed"`)
+	out = b.ok("sensor", "test", examples, "--sensor", "clock", "--config", config, "-o", "json")
+	require.Contains(t, out, `"completed": true`)
+}

@@ -128,3 +128,6 @@ func (s *Spec) parseFields(fields []string) (*Spec, error) {
 
 // String returns the expression, as it was written but for spaces.
 func (s *Spec) String() string { return s.text }
+
+// Interval returns that of an expression with @every; 0 for any other.
+func (s *Spec) Interval() time.Duration { return time.Duration(s.every) * time.Second }

@@ -131,3 +131,13 @@ func Gaps() []string { return []string{string(GapRunAfter), string(GapSkip)} }
 func Repeats() []string {
 	return []string{string(RepeatFirst), string(RepeatSecond), string(RepeatBoth)}
 }
+
+// Format writes an instant in RFC 3339, with the offset that the location then has; in UTC, if the offset has seconds,
+// which RFC 3339 cannot say. Some zones had such until 1972.
+func Format(at time.Time, location *time.Location) string {
+	at = at.In(location)
+	if _, offset := at.Zone(); offset%60 != 0 {
+		at = at.UTC()
+	}
+	return at.Format(time.RFC3339)
+}

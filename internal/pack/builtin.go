@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/attune-automation/sensors/internal/runner/filewatch"
+	"github.com/attune-automation/sensors/internal/runner/timer"
 	"github.com/attune-automation/sensors/internal/runner/webhook"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -28,6 +29,10 @@ var builtins = map[string]builtin{
 	sensor.RuntimeFileWatch: {
 		trigger: filewatch.Trigger, keys: []string{"poll_interval", "timeout", "queue"},
 		check: func(config json.RawMessage) error { _, err := filewatch.Parse(config); return err },
+	},
+	sensor.RuntimeTimer: {
+		trigger: fixed("core.timer"),
+		check:   func(config json.RawMessage) error { _, err := timer.Parse(config); return err },
 	},
 	sensor.RuntimeWebhook: {
 		trigger: fixed("core.webhook"), keys: []string{"poll_interval"},

@@ -218,6 +218,26 @@ func TestWebhooks(t *testing.T) {
 		"sensors/2.yaml:5: config.path: its path \"orders/{order}\" conflicts with \"orders/{id}\" of sensor shop.b, which was there first: choose another path")
 }
 
+// What is wrong with a timer is said with its line, and its trigger is that of the runtime.
+func TestTimers(t *testing.T) {
+	t.Parallel()
+	load := func(text string) (sensor.Pack, error) {
+		return pack.LoadFS(fstest.MapFS{
+			"pack.yaml":      {Data: []byte("ref: shop")},
+			"sensors/a.yaml": {Data: []byte("ref: shop.a\nruntime: core.timer\n" + text)},
+		}, pack.Options{Known: []sensor.Trigger{{Ref: "core.timer", Enabled: true}}})
+	}
+	got, err := load("config:\n  schedules:\n  - cron: 0 9 * * MON-FRI\n    timezone: Europe/Berlin\n  - {every: 15m}\n  - {at: 2099-12-01T09:00:00Z}\n  exclude: [2099-12-25]")
+	require.NoError(t, err)
+	require.Equal(t, "core.timer", got.Sensors[0].TriggerRef)
+	_, err = load("poll_interval: 1m\nconfig:\n  schedules:\n  - cron: 0 0 30 2 *\n  - every: 15m\n    start: 2027-01-01\n    end: 2026-01-01\n  timezone: Europe/Bern")
+	require.EqualError(t, err, "sensors/a.yaml:3: poll_interval: core.timer has no use for it: leave it out\n"+
+		"sensors/a.yaml:10: config.timezone: unknown time zone \"Europe/Bern\": write an IANA name such as Europe/Berlin, America/New_York or UTC")
+	_, err = load("config:\n  schedules:\n  - cron: 0 0 30 2 *\n  - every: 15m\n    start: 2027-01-01\n    end: 2026-01-01")
+	require.EqualError(t, err, "sensors/a.yaml:5: config.schedules[0].cron: \"0 0 30 2 *\": never due: no month of those has such a day\n"+
+		"sensors/a.yaml:8: config.schedules[1].end: 2026-01-01 is before start, 2027-01-01: write a later one")
+}
+
 // What is wrong with a config of files is said with its line, and the mode decides about the trigger.
 func TestFileSensors(t *testing.T) {
 	t.Parallel()

@@ -6,12 +6,13 @@ import (
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/runner/filewatch"
+	"github.com/attune-automation/sensors/internal/runner/timer"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // localRunners are the runners of what sensor.Sensor.Local names: any worker that drives sensors polls these.
 func (s *Service) localRunners() (map[string]runner.Runner, error) {
-	return map[string]runner.Runner{}, nil
+	return map[string]runner.Runner{sensor.RuntimeTimer: timer.New(timer.Config{})}, nil
 }
 
 // hostRunners are the runners of built-in runtimes that are bound to a host.
