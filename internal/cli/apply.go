@@ -16,6 +16,7 @@ type applied struct {
 	packSummary
 	DryRun  bool            `json:"dry_run"`
 	Changes []sensor.Change `json:"changes"`
+	Left    []sensor.Change `json:"left,omitempty"` // what the folder no longer has, and what stays, as it is not pruned
 }
 
 func newApply(s *session) *cobra.Command {
@@ -30,7 +31,7 @@ as validate does, and then none is applied. Running sensors whose definition cha
 when Temporal is away, as soon as the manager looks.
 
 With --watch, what is saved in the folders is applied at once, until interrupted; what is wrong with it is shown, and
-what was applied before stays.`,
+what was applied before stays. What the folder no longer has is named, and stays until an apply with --prune.`,
 		Example: `  starter apply packs/examples
   starter apply packs/examples --dry-run --prune
   starter apply packs/examples --watch
@@ -76,6 +77,11 @@ func (s *session) apply(ctx context.Context, dirs, set []string, opts store.Appl
 			return err
 		}
 		a := applied{packSummary: f.summary(), DryRun: opts.DryRun, Changes: changes}
+		if !opts.Prune {
+			if a.Left, err = db.LeftOver(ctx, f.pack); err != nil {
+				return err
+			}
+		}
 		if a.Changes == nil {
 			a.Changes = []sensor.Change{}
 		}
@@ -95,6 +101,9 @@ func (s *session) sayApplied(a applied) {
 		for _, f := range c.Fields {
 			s.say("    %s: %s -> %s", f.Field, shorten(f.Old), shorten(f.New))
 		}
+	}
+	for _, c := range a.Left {
+		s.say("keep %s %s, which the folder no longer has: --prune deletes it", c.Kind, c.Ref)
 	}
 	switch {
 	case len(a.Changes) == 0:

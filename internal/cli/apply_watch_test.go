@@ -69,6 +69,11 @@ func TestApplyWatch(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "code/new.py"), nil, 0o600))
 	w.says("update pack shop")
+
+	require.NoError(t, os.Remove(definition))
+	w.says("keep sensor shop.orders, which the folder no longer has: --prune deletes it\npack shop is up to date")
+	_, err = b.store.Sensor(b.ctx, "shop.orders")
+	require.NoError(t, err)
 	w.stop()
 	require.Zero(t, <-w.code, w.stderr.String())
 }

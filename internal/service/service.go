@@ -98,6 +98,7 @@ func (s *Service) connect() (err error) {
 	if err != nil {
 		return err
 	}
+	options.WorkerHeartbeatInterval = fleet.HeartbeatInterval
 	if s.temporal, err = client.NewLazyClient(options); err != nil {
 		return fmt.Errorf("preparing the connection to Temporal: %w", err)
 	}

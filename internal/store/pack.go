@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,6 +24,23 @@ type ApplyOptions struct {
 
 	// Check says what is wrong with all sensors that there are then, and so undoes the apply; nil: nothing is looked at.
 	Check func(sensors []sensor.Sensor) error
+}
+
+// LeftOver returns what is stored of a pack and the pack no longer has: what an apply with Prune would delete.
+func (s *Store) LeftOver(ctx context.Context, p sensor.Pack) ([]sensor.Change, error) {
+	var left []sensor.Change
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		stored, err := storedPack(ctx, tx, p.Ref)
+		if err != nil {
+			return err
+		}
+		left = slices.DeleteFunc(diffPack(stored, p, true), func(c sensor.Change) bool { return c.Action != sensor.ActionDelete })
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for what pack %q no longer has: %w", p.Ref, err)
+	}
+	return left, nil
 }
 
 // ApplyPack makes what is stored equal to a pack, in one transaction, and returns what it changed: nothing, and no row

@@ -244,6 +244,9 @@ func TestApplyPackPrunes(t *testing.T) {
 	less.Triggers, less.Sensors, less.Rules = less.Triggers[1:], nil, less.Rules[:0]
 
 	require.Empty(t, b.apply(t, less, store.ApplyOptions{}), "without prune, nothing goes")
+	left, err := b.LeftOver(b.ctx, less)
+	require.NoError(t, err)
+	require.Len(t, left, 5)
 	require.Equal(t, []sensor.Change{
 		{Kind: "trigger", Ref: "weather.reading", Action: sensor.ActionDelete},
 		{Kind: "sensor", Ref: "weather.radar", Action: sensor.ActionDelete},
@@ -251,7 +254,7 @@ func TestApplyPackPrunes(t *testing.T) {
 		{Kind: "rule", Ref: "weather.frost", Action: sensor.ActionDelete},
 		{Kind: "rule", Ref: "weather.heat", Action: sensor.ActionDelete},
 	}, b.apply(t, less, store.ApplyOptions{Prune: true}))
-	_, err := b.Trigger(b.ctx, "weather.reading")
+	_, err = b.Trigger(b.ctx, "weather.reading")
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 	require.Equal(t, 1, b.count(t, "sensor"), "that of the other pack")
 	require.Equal(t, 3, b.count(t, "rule"))

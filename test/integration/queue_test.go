@@ -47,7 +47,7 @@ func TestASensorWithoutAWorkerForItsQueueSaysSo(t *testing.T) {
 		return expect(counts["waiting"] == 1, "counts are %v", counts)
 	})
 
-	s.StartWorker(takes("gpu"))
+	gpu := s.StartWorker(takes("gpu"))
 	awaitEvents(t, s, "t.counter", 9)
 	status = await(t, s, "t.counter", func(status workflows.Status) bool { return status.State == workflows.StateRunning })
 	require.Empty(t, status.Waiting)
@@ -57,6 +57,26 @@ func TestASensorWithoutAWorkerForItsQueueSaysSo(t *testing.T) {
 	require.Len(t, listeners, 1)
 	stopped(t, s, "t.counter")
 	unbroken(t, s, messages, "t.counter", 9)
+
+	// A worker counts as long as it lives, though it may ask for work once a minute only.
+	s.Eventually(func(ctx context.Context) error {
+		listeners, err := s.Fleet.Listeners(ctx, "gpu")
+		if err != nil {
+			return err
+		}
+		require.Len(t, listeners, 1)
+		return expect(time.Since(listeners[0].Asked) > 25*time.Second, "it asked at %s", listeners[0].Asked)
+	})
+	require.NoError(t, gpu.Stop())
+	gone := time.Now()
+	s.Eventually(func(ctx context.Context) error {
+		listens, err := s.Fleet.Listens(ctx, "gpu")
+		if err != nil {
+			return err
+		}
+		return expect(!listens, "a worker listens still")
+	})
+	require.Less(t, time.Since(gone), time.Minute)
 }
 
 // Polls go where their queue is listened on, whichever worker has the workflows.
