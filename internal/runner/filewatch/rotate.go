@@ -39,7 +39,7 @@ func rotated(name, from string) bool {
 
 // reconcile finds out what became of the files that are read, and which are new.
 func (t *tailer) reconcile(ctx context.Context) error {
-	fresh, moved := t.meet()
+	fresh := t.meet()
 	for _, file := range t.inOrder() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -47,24 +47,52 @@ func (t *tailer) reconcile(ctx context.Context) error {
 		if err := t.check(file, fresh); err != nil {
 			return err
 		}
-		if moved[file] {
-			t.between(file, file.file.Modified, fresh)
+	}
+	// What is new at the path of a file that was rotated comes first: others may be copies of it.
+	again := func(c candidate) bool {
+		return slices.ContainsFunc(t.rotated, func(r rotation) bool { return r.path == c.path })
+	}
+	if err := t.beginAll(fresh, again); err != nil {
+		return err
+	}
+	for _, r := range t.rotated {
+		if err := t.between(r, fresh); err != nil {
+			return err
 		}
 	}
+	return t.beginAll(fresh, func(candidate) bool { return true })
+}
+
+// beginAll begins to read those that match and are new, and have not begun.
+func (t *tailer) beginAll(fresh map[fileID]candidate, which func(candidate) bool) error {
 	for _, c := range t.found {
-		if _, ok := fresh[idOf(c.file)]; ok {
-			if err := t.begin(c); err != nil {
-				return err
-			}
+		if _, ok := fresh[idOf(c.file)]; !ok || !which(c) {
+			continue
+		}
+		delete(fresh, idOf(c.file))
+		if err := t.begin(c, c.path); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// rotation says that a file is not what it was when it was last read.
+type rotation struct {
+	path, at string // of the file
+	after    int64  // when it was last written to
+}
+
+// turned notes that a file was rotated, truncated or deleted, so that there may be others that came after it.
+func (t *tailer) turned(file *tracked, after int64) {
+	t.rotated = append(t.rotated, rotation{file.path, file.at, after})
+}
+
 // meet finds the files that are read among those that match, and elsewhere if they were moved. It returns those that
-// match and are not known, and those that are not where they were.
-func (t *tailer) meet() (fresh map[fileID]candidate, moved map[*tracked]bool) {
-	fresh, moved, t.current = map[fileID]candidate{}, map[*tracked]bool{}, map[fileID]walk.File{}
+// match and are not known.
+func (t *tailer) meet() map[fileID]candidate {
+	fresh := map[fileID]candidate{}
+	t.current = map[fileID]walk.File{}
 	for _, c := range t.found {
 		id := idOf(c.file)
 		file := t.state.files[id]
@@ -72,8 +100,11 @@ func (t *tailer) meet() (fresh map[fileID]candidate, moved map[*tracked]bool) {
 			fresh[id] = c
 			continue
 		}
-		moved[file] = file.at != c.path
-		file.at = c.path
+		if file.at != c.path {
+			file.at = c.path
+			t.turned(file, c.file.Modified)
+			t.keep(file)
+		}
 		t.current[id] = c.file
 	}
 	for _, file := range t.inOrder() {
@@ -84,30 +115,31 @@ func (t *tailer) meet() (fresh map[fileID]candidate, moved map[*tracked]bool) {
 			t.forget(file) // the config may have left it out
 			continue
 		}
-		moved[file] = t.search(file, fresh)
+		t.search(file)
 	}
-	return fresh, moved
+	return fresh
 }
 
-// search looks for a file that is at no path that matches, and says whether it was moved.
-func (t *tailer) search(file *tracked, fresh map[fileID]candidate) (moved bool) {
+// search looks for a file that is at no path that matches.
+func (t *tailer) search(file *tracked) {
 	if now, regular, err := walk.Lstat(file.at); err == nil && regular && now.Same(file.file) {
 		t.away(file, now)
-		return false
+		return
 	}
 	for _, folder := range slices.Compact([]string{filepath.Dir(file.path), filepath.Dir(file.at)}) {
 		for _, s := range siblings(folder) {
 			if s.file.Same(file.file) {
 				file.at = s.path
+				t.turned(file, s.file.Modified)
+				t.keep(file)
 				t.away(file, s.file)
-				return true
+				return
 			}
 		}
 	}
 	t.note("%s is gone: what was written to it after byte %d is lost, unless it was read", glob.Printable(file.at), file.offset)
 	t.forget(file)
-	t.between(file, file.file.Modified, fresh)
-	return false
+	t.turned(file, file.file.Modified)
 }
 
 // away notes that a file is read on where it is now, but not for ever.
@@ -135,12 +167,15 @@ func (t *tailer) check(file *tracked, fresh map[fileID]candidate) error {
 	if err != nil {
 		return unreadable(file.at, err)
 	}
-	switch {
-	case !same && file.at != file.path:
-		t.overwritten(file, fresh)
-		return nil
-	case !same:
+	if file.head.Bytes == 0 {
+		t.turned(file, file.file.Modified) // it was empty: nothing tells whether it was filled and copied since
+	}
+	if !same {
 		t.copied(file, fresh)
+		if file.at != file.path {
+			t.overwritten(file, fresh)
+			return nil
+		}
 		file.restart()
 	}
 	file.file = now
@@ -151,7 +186,6 @@ func (t *tailer) check(file *tracked, fresh map[fileID]candidate) error {
 // overwritten treats what has the inode of a file that was moved away as if it were new. It may be the next copy of the
 // file whose rotation that was.
 func (t *tailer) overwritten(file *tracked, fresh map[fileID]candidate) {
-	t.note("%s is not what it was: what was written to it after byte %d is lost, unless it was read", glob.Printable(file.at), file.offset)
 	t.forget(file)
 	for _, c := range t.found {
 		if c.file.Same(file.file) {
@@ -174,12 +208,12 @@ func (t *tailer) copied(file *tracked, fresh map[fileID]candidate) {
 			after = c.file.Modified
 		}
 	}
-	t.between(file, after, fresh)
+	t.turned(file, after)
 }
 
 // copyOf returns the copy of a file beside it; nil: there is none.
 func (t *tailer) copyOf(file *tracked) *tracked {
-	for _, s := range t.rotations(file) {
+	for _, s := range t.rotations(file.path, file.at) {
 		if f, err := open(s.path, false); err == nil {
 			same, err := file.is(f, s.file.Size)
 			_ = f.Close()
@@ -193,24 +227,27 @@ func (t *tailer) copyOf(file *tracked) *tracked {
 	return nil
 }
 
-// between has files read that came and were rotated away after a moment, while nobody looked.
-func (t *tailer) between(file *tracked, after int64, fresh map[fileID]candidate) {
-	for _, s := range t.rotations(file) {
-		if s.file.Modified < after {
+// between has files read that came and were rotated away after a file was, while nobody looked.
+func (t *tailer) between(r rotation, fresh map[fileID]candidate) error {
+	for _, s := range t.rotations(r.path, r.at) {
+		if s.file.Modified < r.after {
 			continue // the clock of a file system is coarse: what is as old may have come later
 		}
 		delete(fresh, idOf(s.file))
-		t.track(&tracked{path: file.path, at: s.path, file: s.file})
+		if err := t.begin(s, r.path); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // rotations returns the files beside a file that have names of its rotations, and are not read.
-func (t *tailer) rotations(file *tracked) []candidate {
+func (t *tailer) rotations(path, at string) []candidate {
 	var found []candidate
-	for _, folder := range slices.Compact([]string{filepath.Dir(file.path), filepath.Dir(file.at)}) {
+	for _, folder := range slices.Compact([]string{filepath.Dir(path), filepath.Dir(at)}) {
 		for _, s := range siblings(folder) {
 			known := t.state.files[idOf(s.file)] != nil
-			if !known && !compressed(s.path) && rotated(filepath.Base(s.path), filepath.Base(file.path)) {
+			if !known && !compressed(s.path) && rotated(filepath.Base(s.path), filepath.Base(path)) {
 				found = append(found, s)
 			}
 		}
@@ -226,9 +263,9 @@ func (t *tailer) track(file *tracked) {
 }
 
 // begin begins to read a file that matches and is new: from its beginning, unless it was there before the sensor, or is
-// a copy of one that is read.
-func (t *tailer) begin(c candidate) error {
-	file := &tracked{path: c.path, at: c.path, file: c.file}
+// a copy of one that is read. It is known by the given path.
+func (t *tailer) begin(c candidate, path string) error {
+	file := &tracked{path: path, at: c.path, file: c.file}
 	f, err := t.open(file)
 	if err != nil || f == nil {
 		return err
@@ -236,7 +273,7 @@ func (t *tailer) begin(c candidate) error {
 	defer func() { _ = f.Close() }()
 	switch original, err := t.isCopy(f, c); {
 	case err != nil:
-		return unreadable(c.path, err)
+		return err
 	case original != nil:
 		file.path, file.offset = original.path, c.file.Size
 	case t.state.entering && !t.cfg.Beginning:
@@ -254,12 +291,24 @@ func (t *tailer) begin(c candidate) error {
 // isCopy returns the file of which one is a copy that was just made; nil: none. All that it has is read there.
 func (t *tailer) isCopy(f *os.File, c candidate) (*tracked, error) {
 	for _, file := range t.state.files {
-		if file.offset == 0 || file.at == c.path || filepath.Dir(file.path) != filepath.Dir(c.path) ||
+		if file.at == c.path || filepath.Dir(file.path) != filepath.Dir(c.path) || c.file.Size == 0 || c.file.Size > file.file.Size ||
 			!rotated(filepath.Base(c.path), filepath.Base(file.path)) {
 			continue
 		}
-		if same, err := file.is(f, c.file.Size); same || err != nil {
-			return file, err
+		original, err := t.open(file)
+		if err != nil {
+			return nil, err
+		}
+		if original == nil {
+			continue
+		}
+		same, err := begins(original, f, c.file.Size)
+		_ = original.Close()
+		if err != nil {
+			return nil, unreadable(c.path, err)
+		}
+		if same {
+			return file, nil
 		}
 	}
 	return nil, nil //nolint:nilnil // it is none

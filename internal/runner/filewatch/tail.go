@@ -26,6 +26,7 @@ type tailer struct {
 	due     time.Time // when the first end that may go on counts as complete
 	found   []candidate
 	current map[fileID]walk.File // of the files that are read, what they are now
+	rotated []rotation
 	more    bool
 }
 

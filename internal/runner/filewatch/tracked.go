@@ -147,6 +147,21 @@ func (t *tracked) restart() {
 	t.offset, t.head, t.last, t.skip = 0, fingerprints{}, fingerprints{}, ""
 }
 
+// begins says whether a file begins with what is in another one, of the given size, as far as their ends tell.
+func begins(f, other *os.File, size int64) (bool, error) {
+	n := min(printBytes, size)
+	for _, from := range []int64{0, size - n} {
+		a, err := printOf(f, from, int(n))
+		if err != nil {
+			return false, err
+		}
+		if b, err := printOf(other, from, int(n)); err != nil || a != b {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // printOf returns the hash of a range of a file; that of what is missing is of nothing.
 func printOf(f *os.File, from int64, n int) (fingerprints, error) {
 	if n == 0 {
