@@ -13,6 +13,8 @@ import (
 type DrainStore interface {
 	// Pending returns the unfinished batches of a sensor, in order, even of one whose definition is gone.
 	Pending(ctx context.Context, sensorRef string) ([]sensor.BatchHead, error)
+	// BatchDeliveries makes a batch of what a webhook has accepted and no poll has taken, and returns how many it took.
+	BatchDeliveries(ctx context.Context, sensorRef string) (int, error)
 }
 
 // Drainer works off what is stored, without running a sensor's code.
@@ -25,6 +27,7 @@ type Drainer struct {
 // DrainInput names a sensor.
 type DrainInput struct {
 	SensorRef string `json:"sensor_ref"`
+	Last      bool   `json:"last,omitempty"` // nobody will poll the sensor: take what waits for a poll, too
 }
 
 // Tally counts what became of batches.
@@ -56,14 +59,14 @@ func (d *Drainer) Drain(ctx context.Context, in DrainInput) (Drained, error) {
 	if activity.GetInfo(ctx).IsLocalActivity {
 		most = shortDrain
 	}
-	done, err := d.drain(ctx, in.SensorRef, most)
+	done, err := d.drain(ctx, in, most)
 	return done, translate(err)
 }
 
-func (d *Drainer) drain(ctx context.Context, ref string, most time.Duration) (done Drained, err error) {
+func (d *Drainer) drain(ctx context.Context, in DrainInput, most time.Duration) (done Drained, err error) {
 	deadline := time.Now().Add(most)
 	for {
-		pending, err := d.Store.Pending(ctx, ref)
+		pending, err := d.pending(ctx, in)
 		if err != nil || len(pending) == 0 {
 			return done.unless(err)
 		}
@@ -77,6 +80,18 @@ func (d *Drainer) drain(ctx context.Context, ref string, most time.Duration) (do
 			}
 		}
 	}
+}
+
+// pending returns the batches to work on.
+func (d *Drainer) pending(ctx context.Context, in DrainInput) ([]sensor.BatchHead, error) {
+	pending, err := d.Store.Pending(ctx, in.SensorRef)
+	if err != nil || len(pending) > 0 || !in.Last {
+		return pending, err
+	}
+	if taken, err := d.Store.BatchDeliveries(ctx, in.SensorRef); err != nil || taken == 0 {
+		return nil, err
+	}
+	return d.Store.Pending(ctx, in.SensorRef)
 }
 
 // unless returns the failure of a call that had done nothing yet.

@@ -123,7 +123,7 @@ func (w *following) run(ctx context.Context, news Brought) {
 }
 
 func (w *following) work(ctx context.Context, news *Brought) error {
-	done, err := w.Drainer.drain(ctx, w.ref, shortDrain)
+	done, err := w.Drainer.drain(ctx, DrainInput{SensorRef: w.ref}, shortDrain)
 	news.Tally.add(done.Tally)
 	if done.More {
 		w.wake()

@@ -29,6 +29,8 @@ func (s *idleStore) Pending(context.Context, string) ([]sensor.BatchHead, error)
 	return nil, s.err
 }
 
+func (s *idleStore) BatchDeliveries(context.Context, string) (int, error) { return 0, nil }
+
 func (s *idleStore) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

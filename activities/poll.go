@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -44,6 +46,8 @@ type Poller struct {
 	Checker  Checker
 	Runner   Runner
 	Streams  *Follower // of what streams bring
+	Drainer  *Drainer  // of what local polls bring
+	Bell     *Bell     // rung when something comes for a sensor; nil: nobody does
 	Places   Places    // for polls that come past the queues of this worker
 	Settings sensor.Settings
 	Grace    time.Duration // how long a poll may go on once the worker is stopping; a stream ends at once
@@ -55,6 +59,7 @@ type Poller struct {
 type PollInput struct {
 	SensorRef string `json:"sensor_ref"`
 	Queue     string `json:"queue,omitempty"` // decline unless this worker listens on it; empty: the poll came by its queue, or has none
+	Heavy     bool   `json:"heavy,omitempty"` // of a local activity: leave what it brings to the workflow
 }
 
 // Places are what polls that run at the same time on one worker take.
@@ -82,11 +87,17 @@ type PollResult struct {
 	Sandbox    string        `json:"sandbox,omitempty"`    // what contained the code: bwrap or none
 	Warm       bool          `json:"warm,omitempty"`       // the code ran in a process of an earlier poll
 	Memory     int64         `json:"memory,omitempty"`     // most bytes that the code took
+	Tally                    // of batches that are worked off already
+
+	heads  []sensor.BatchHead // batches to work on, BatchID the first of them
+	linger bool               // more may come any moment
 }
 
 // Poll returns the oldest unfinished batch of the sensor. If there is none, it runs the sensor's code from its cursor
 // and stores what that brings, part by part, before it returns. What a part brought stays, also when the poll fails
 // later: it is what the next Poll returns.
+//
+// As a local activity it also works off what it finds and brings, and goes on while more comes, for a short time.
 //
 // The code of a stream is run whether batches are unfinished or not, and goes on until it fails or the activity is
 // cancelled. What it brings is worked off meanwhile.
@@ -102,10 +113,18 @@ func (p *Poller) Poll(ctx context.Context, in PollInput) (PollResult, error) {
 	ctx, cancel := untilWorkerStops(ctx, p.Grace)
 	defer cancel()
 	start := time.Now()
-	res, step, err := p.poll(ctx, in.SensorRef)
+	res, step, err := p.order(ctx, in)
 	err = handedBack(ctx, err)
-	p.Metrics.Step(step, outcome(err, res.Count), time.Since(start))
+	p.Metrics.Step(step, outcome(err, res.Count+res.Events+res.Rejected), time.Since(start))
 	return res, translate(err)
+}
+
+func (p *Poller) order(ctx context.Context, in PollInput) (res PollResult, step string, err error) {
+	if activity.GetInfo(ctx).IsLocalActivity && !in.Heavy {
+		res, err = p.attend(ctx, in.SensorRef)
+		return res, stepPoll, err
+	}
+	return p.poll(ctx, in.SensorRef)
 }
 
 // The names of what Poll does, for metrics.
@@ -195,7 +214,7 @@ func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took
 		res.Inactive = InactiveCompleted
 	}
 	p.Metrics.Run(turn.Sensor.Runtime, poll.Warm)
-	res.NextAt = poll.NextAt
+	res.NextAt, res.linger = poll.NextAt, poll.Linger
 	res.Again, res.NextAfter, res.Skip = poll.More, poll.NextAfter, clipText(poll.Skip, maxSkip)
 	res.Sandbox, res.Warm, res.Memory = poll.Sandbox, poll.Warm, poll.Usage.Memory
 	return res.with(heads), nil
@@ -229,13 +248,6 @@ func clipText(text string, limit int) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:limit-len(mark)], "") + mark
-}
-
-func (r PollResult) with(heads []sensor.BatchHead) PollResult {
-	if len(heads) > 0 {
-		r.BatchID, r.Count, r.More = heads[0].ID, heads[0].Count, len(heads) > 1
-	}
-	return r
 }
 
 // The reasons for which a sensor should not run that are told apart from others.

@@ -22,6 +22,11 @@ type FleetStore interface {
 	UnfinishedSensors(ctx context.Context, olderThan time.Duration, limit int) ([]string, error)
 	// SweepKeys deletes keys of events that have expired, at most limit of them, and returns how many it did.
 	SweepKeys(ctx context.Context, limit int) (int, error)
+	// WaitingWebhooks returns sensors that have deliveries that have waited for a poll for so long.
+	WaitingWebhooks(ctx context.Context, olderThan time.Duration, limit int) ([]string, error)
+	// SweepDeliveries deletes deliveries of that age whose events are published, at most limit of them, and returns how
+	// many it did.
+	SweepDeliveries(ctx context.Context, age time.Duration, limit int) (int, error)
 }
 
 // Fleet is the sensors' workflows, as Reconcile sees and changes them.
@@ -32,6 +37,8 @@ type Fleet interface {
 	Failed(ctx context.Context) (map[string]int64, error)
 	// Start starts a sensor unless it runs already or has failed for good at this very version; it says whether it did.
 	Start(ctx context.Context, spec sensor.Spec) (started bool, err error)
+	// Launch starts a sensor unless it runs, whatever its last run came to; it says whether it did.
+	Launch(ctx context.Context, spec sensor.Spec) (started bool, err error)
 	// Stop asks a running sensor to finish what it has in hand and complete.
 	Stop(ctx context.Context, ref, reason string) error
 	// Reload tells a running sensor that its definition changed.
@@ -48,7 +55,7 @@ const (
 	// orphanAge is how long stored payloads may wait for the workflow that works on them.
 	orphanAge   = time.Minute
 	orphanLimit = 100
-	// sweepLimit is how many expired keys are deleted at a time.
+	// sweepLimit is how many expired keys, or old deliveries, are deleted at a time.
 	sweepLimit = 10_000
 )
 
@@ -59,6 +66,7 @@ type Reconciler struct {
 	Settings sensor.Settings
 	Limit    int           // most sensors that may run at once
 	Interval time.Duration // between reconciliations
+	Keep     time.Duration // how long deliveries of webhooks are kept
 	Logger   *zap.Logger
 }
 
@@ -110,8 +118,12 @@ func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 	r.startMissing(ctx, &report, sensors, running, failed)
 	r.resumeEmits(ctx, &report)
 	r.drain(ctx, &report, sensors, running)
+	r.fetch(ctx, &report, sensors, running, failed)
 	r.findUnserved(ctx, &report, sensors)
-	r.sweepKeys(ctx, &report)
+	r.sweep(ctx, &report, "deleting expired keys", r.Store.SweepKeys)
+	r.sweep(ctx, &report, "deleting old deliveries", func(ctx context.Context, limit int) (int, error) {
+		return r.Store.SweepDeliveries(ctx, r.Keep, limit)
+	})
 	return report, ctx.Err()
 }
 
@@ -221,6 +233,41 @@ func (r *Reconciler) drain(ctx context.Context, report *Report, sensors []sensor
 	}
 }
 
+// fetch sees to what webhooks accepted and nobody has polled for a while. A running sensor is told to poll, which it does
+// unless it is paused. One that failed for good is started once more: that something was accepted since means that its
+// webhook is in order again, or else its first poll takes what waits before it fails. One that should not run is started,
+// too, takes what waits and completes.
+func (r *Reconciler) fetch(ctx context.Context, report *Report, sensors []sensor.Sensor, running, failed map[string]int64) {
+	refs, err := r.Store.WaitingWebhooks(ctx, orphanAge, orphanLimit)
+	r.note(report, "", "looking for deliveries that nobody polled", err)
+	waiting := make(map[string]bool, len(refs))
+	for _, ref := range refs {
+		waiting[ref] = true
+	}
+	for _, s := range sensors {
+		if ctx.Err() != nil {
+			return
+		}
+		if !waiting[s.Ref] {
+			continue
+		}
+		_, runs := running[s.Ref]
+		_, gaveUp := failed[s.Ref]
+		resumed, err := true, error(nil)
+		switch {
+		case runs:
+			err = r.Fleet.Wake(ctx, s.Ref, Brought{Pushed: true})
+		case gaveUp || !s.Active():
+			resumed, err = r.Fleet.Launch(ctx, s.Spec(r.Settings))
+		default:
+			continue // it waits for a place
+		}
+		if r.note(report, s.Ref, "fetching deliveries", err) && resumed {
+			report.Resumed++
+		}
+	}
+}
+
 // findUnserved looks for queues that no worker listens on.
 func (r *Reconciler) findUnserved(ctx context.Context, report *Report, sensors []sensor.Sensor) {
 	polled := map[string]int{}
@@ -237,11 +284,11 @@ func (r *Reconciler) findUnserved(ctx context.Context, report *Report, sensors [
 	}
 }
 
-// sweepKeys deletes keys that have expired.
-func (r *Reconciler) sweepKeys(ctx context.Context, report *Report) {
+// sweep deletes what is old, a bounded number of rows at a time.
+func (r *Reconciler) sweep(ctx context.Context, report *Report, doing string, some func(ctx context.Context, limit int) (int, error)) {
 	for ctx.Err() == nil {
-		n, err := r.Store.SweepKeys(ctx, sweepLimit)
-		if !r.note(report, "", "deleting expired keys", err) || n < sweepLimit {
+		n, err := some(ctx, sweepLimit)
+		if !r.note(report, "", doing, err) || n < sweepLimit {
 			return
 		}
 	}

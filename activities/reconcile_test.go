@@ -32,6 +32,10 @@ func (f *fakeFleet) Start(_ context.Context, spec sensor.Spec) (bool, error) {
 	return f.note("start " + spec.Ref)
 }
 
+func (f *fakeFleet) Launch(_ context.Context, spec sensor.Spec) (bool, error) {
+	return f.note("launch " + spec.Ref)
+}
+
 func (f *fakeFleet) Stop(_ context.Context, ref, reason string) error {
 	_, err := f.note("stop " + ref + ": " + reason)
 	return err
@@ -48,6 +52,9 @@ func (f *fakeFleet) ResumeEmit(context.Context, int64) error {
 }
 
 func (f *fakeFleet) Wake(_ context.Context, ref string, news Brought) error {
+	if news.Pushed {
+		ref += ", pushed"
+	}
 	_, err := f.note(fmt.Sprintf("wake %s: %t", ref, news.Stored))
 	return err
 }
@@ -65,7 +72,9 @@ type fakeStore struct {
 	sensors    []sensor.Sensor
 	unfinished []string
 	orphans    []int64
+	waiting    []string
 	expired    *int // keys
+	old        *int // deliveries
 }
 
 func (s fakeStore) Sensors(context.Context) ([]sensor.Sensor, error) { return s.sensors, nil }
@@ -79,11 +88,26 @@ func (s fakeStore) UnfinishedSensors(context.Context, time.Duration, int) ([]str
 }
 
 func (s fakeStore) SweepKeys(_ context.Context, limit int) (int, error) {
-	if s.expired == nil {
+	return sweepSome(s.expired, limit)
+}
+
+func (s fakeStore) WaitingWebhooks(context.Context, time.Duration, int) ([]string, error) {
+	return s.waiting, nil
+}
+
+func (s fakeStore) SweepDeliveries(_ context.Context, age time.Duration, limit int) (int, error) {
+	if age != time.Hour {
+		return 0, errors.New("another age")
+	}
+	return sweepSome(s.old, limit)
+}
+
+func sweepSome(left *int, limit int) (int, error) {
+	if left == nil {
 		return 0, nil
 	}
-	n := min(limit, *s.expired)
-	*s.expired -= n
+	n := min(limit, *left)
+	*left -= n
 	return n, nil
 }
 
@@ -136,6 +160,18 @@ func TestReconcile(t *testing.T) {
 			want:  []string{"resume", "start p.gone", "start p.off"},
 			check: func(t *testing.T, r Report) { require.Equal(t, 3, r.Resumed) },
 		},
+		"has deliveries fetched": {
+			store: fakeStore{
+				sensors: []sensor.Sensor{active("p.a", 1), {Ref: "p.b"}, active("p.c", 1), active("p.d", 1), active("p.e", 1)},
+				waiting: []string{"p.a", "p.b", "p.c", "p.d"},
+			},
+			fleet: fakeFleet{running: map[string]int64{"p.a": 1, "p.e": 1}, failed: map[string]int64{"p.c": 1}}, limit: 2,
+			want: []string{"launch p.b", "launch p.c", "wake p.a, pushed: false"},
+			check: func(t *testing.T, r Report) {
+				require.Equal(t, 3, r.Resumed)
+				require.Equal(t, 1, r.Waiting, "for a place")
+			},
+		},
 		"tells running sensors of what they left": {
 			store: fakeStore{sensors: []sensor.Sensor{active("p.a", 1)}, unfinished: []string{"p.a"}},
 			fleet: fakeFleet{running: map[string]int64{"p.a": 1}}, limit: 9,
@@ -151,13 +187,13 @@ func TestReconcile(t *testing.T) {
 				require.Equal(t, []Unserved{{Queue: "gpu", Sensors: 2}}, r.Unserved)
 			},
 		},
-		"deletes all keys that have expired": {
-			store: fakeStore{expired: new(2*sweepLimit + 1)},
+		"deletes all keys that have expired, and old deliveries": {
+			store: fakeStore{old: new(sweepLimit + 1), expired: new(2*sweepLimit + 1)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := Reconciler{Store: c.store, Fleet: &c.fleet, Limit: c.limit, Logger: zap.NewNop()}
+			r := Reconciler{Store: c.store, Fleet: &c.fleet, Limit: c.limit, Keep: time.Hour, Logger: zap.NewNop()}
 			report, err := r.Reconcile(t.Context())
 			require.NoError(t, err)
 			slices.Sort(c.fleet.done) // each step goes through a map
@@ -167,6 +203,7 @@ func TestReconcile(t *testing.T) {
 			}
 			if c.store.expired != nil {
 				require.Zero(t, *c.store.expired)
+				require.Zero(t, *c.store.old)
 			}
 		})
 	}

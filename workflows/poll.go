@@ -15,7 +15,7 @@ const pollMargin = time.Minute
 // poll runs the poll activity: on the worker at hand if that listens on the sensor's queue, else on that queue. A stop
 // that comes meanwhile cancels it: what it has not stored is not lost, since the cursor has not moved.
 //
-// A poll that takes milliseconds is a local activity. When that fails for a reason that is not the sensor's, the same
+// A poll that takes milliseconds is a local activity, which works off what it brings. When that fails for a reason that is not the sensor's, the same
 // poll goes the regular way, where an outage shows.
 func (l *loop) poll(ctx workflow.Context) (activities.PollResult, error) {
 	if l.spec.Local {
@@ -41,7 +41,7 @@ func (l *loop) poll(ctx workflow.Context) (activities.PollResult, error) {
 
 func (l *loop) pollLocally(ctx workflow.Context) (polled activities.PollResult, err error) {
 	options := localOptions("poll " + l.ref)
-	in := activities.PollInput{SensorRef: l.ref}
+	in := activities.PollInput{SensorRef: l.ref, Heavy: l.heavy}
 	err = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), poller.Poll, in).Get(ctx, &polled)
 	return polled, err
 }

@@ -11,6 +11,10 @@ import (
 // work turns what a poll brought into events and enforcements: its first batch in steps that people can follow, and
 // what is stored besides in one go.
 func (l *loop) work(ctx workflow.Context, polled activities.PollResult) error {
+	if polled.Batches > 0 { // worked off by the poll itself
+		l.heavy = polled.Enforcements > heavyBatch*polled.Batches
+		l.credit(ctx, polled.Tally)
+	}
 	if polled.BatchID != 0 {
 		if err := l.digest(ctx, polled.BatchID); err != nil {
 			return err
@@ -43,8 +47,9 @@ func (l *loop) drain(ctx workflow.Context) error {
 	defer cancel()
 	for more := true; more; {
 		l.carry.Stored = false
+		in := activities.DrainInput{SensorRef: l.ref, Last: l.stopping != ""}
 		var done activities.Drained
-		err := step(ctx, l.heavy, "work off what is stored", drainer.Drain, &done, activities.DrainInput{SensorRef: l.ref})
+		err := step(ctx, l.heavy, "work off what is stored", drainer.Drain, &done, in)
 		if err != nil {
 			return fmt.Errorf("working off what %q has stored: %w", l.ref, err)
 		}

@@ -2,7 +2,7 @@
 // messages that were published, for those too. It recomputes what it checks.
 //
 //  1. Every payload of a committed batch has exactly one event row, or is refused with a reason; and a key suppresses
-//     nothing but what is an event already, or will be.
+//     nothing but what is an event already, or will be. So it is with every delivery that a webhook accepted.
 //  2. Every event has exactly one enforcement of each enabled rule that matches it.
 //  3. Every event and enforcement was published, always under the same message ID.
 //  4. The order of a sensor's events is the order of its polls.
@@ -60,8 +60,10 @@ type Report struct {
 	Events       int64     `json:"events"`
 	Rejected     int64     `json:"rejected"`
 	Enforcements int64     `json:"enforcements"`
-	Evaluations  int64     `json:"evaluations"` // of a rule on an event
-	Keys         int64     `json:"keys"`        // that suppress events
+	Evaluations  int64     `json:"evaluations"`        // of a rule on an event
+	Keys         int64     `json:"keys"`               // that suppress events
+	Deliveries   int64     `json:"deliveries"`         // that webhooks accepted, and that are kept yet
+	Pending      int64     `json:"pending_deliveries"` // that no poll has taken; no fault while their sensor is paused
 	Messages     int64     `json:"messages"`
 	Findings     []Finding `json:"findings"` // the first 1,000
 	Total        int64     `json:"total_findings"`
@@ -105,7 +107,10 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		if err := a.enforcements(v.Enforcements(ctx)); err != nil {
 			return err
 		}
-		return a.keys(v.Keys(ctx))
+		if err := a.keys(v.Keys(ctx)); err != nil {
+			return err
+		}
+		return a.deliveries(v.Deliveries(ctx))
 	})
 	if err != nil {
 		return a.report, err

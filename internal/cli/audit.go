@@ -144,7 +144,7 @@ func (s *session) printReport(r audit.Report) error {
 		}
 		s.say("")
 	}
-	s.say("checked %d batches (%d unfinished), %d events, %d refused payloads, %d enforcements, %d evaluations, %d messages",
-		r.Batches, r.Unfinished, r.Events, r.Rejected, r.Enforcements, r.Evaluations, r.Messages)
+	s.say("checked %d batches (%d unfinished), %d events, %d refused payloads, %d enforcements, %d evaluations, %d deliveries (%d pending), %d messages",
+		r.Batches, r.Unfinished, r.Events, r.Rejected, r.Enforcements, r.Evaluations, r.Deliveries, r.Pending, r.Messages)
 	return nil
 }

@@ -121,6 +121,7 @@ type Webhooks struct {
 	MaxRequests    int // at one time
 	AddressRate    int // requests a second; 0: any number
 	SensorRate     int // requests a second; 0: any number
+	DeliveryTTL    time.Duration
 }
 
 // Ops says where health and metrics are served.

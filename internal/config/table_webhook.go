@@ -35,5 +35,8 @@ func webhookKeys(c *Config) []key {
 			doc: "Most requests a second from one IPv4 address, or one /64 network of IPv6."},
 		{name: "webhooks.sensor_rate", value: intValue{field: &w.SensorRate, min: 1, max: 1_000_000, off: true}, fallback: "0",
 			doc: "Most requests a second for one sensor; a sensor's config can say otherwise (`rate`)."},
+		{name: "webhooks.delivery_ttl", value: durationValue{field: &w.DeliveryTTL, min: time.Minute, max: 10 * 365 * day}, fallback: "168h",
+			doc: "How long deliveries are kept, counted from the request: until then they can be delivered again, and a repetition is " +
+				"recognized. What is no event yet is kept longer."},
 	}
 }

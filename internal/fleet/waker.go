@@ -29,6 +29,7 @@ type Signaler interface {
 // few signals, and at least one after the last call, however long the engine is away.
 type Waker struct {
 	signaler Signaler
+	bell     *activities.Bell
 	logger   *zap.Logger
 	ctx      context.Context //nolint:containedctx // that of the signals in the background, until Close
 	cancel   context.CancelFunc
@@ -38,14 +39,17 @@ type Waker struct {
 	working sync.WaitGroup
 }
 
-// NewWaker returns a Waker. Close it.
-func NewWaker(signaler Signaler, logger *zap.Logger) *Waker {
+// NewWaker returns a Waker, which sends no signal when a poll of its own process hears the bell. Close it.
+func NewWaker(signaler Signaler, bell *activities.Bell, logger *zap.Logger) *Waker {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Waker{signaler: signaler, logger: logger, ctx: ctx, cancel: cancel, wanted: map[string]bool{}}
+	return &Waker{signaler: signaler, bell: bell, logger: logger, ctx: ctx, cancel: cancel, wanted: map[string]bool{}}
 }
 
 // Wake has the sensor poll soon. It does not wait for that, and may be called any number of times.
 func (w *Waker) Wake(ref string) {
+	if w.bell.Ring(ref) {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ctx.Err() != nil {

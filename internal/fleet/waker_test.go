@@ -36,7 +36,7 @@ func (r *recorder) Wake(_ context.Context, ref string, news activities.Brought) 
 func newRecorder(t *testing.T, fails int) (*recorder, *Waker) {
 	t.Helper()
 	r := &recorder{fails: fails, sent: make(chan string, 1000)}
-	w := NewWaker(r, zap.NewNop())
+	w := NewWaker(r, activities.NewBell(), zap.NewNop())
 	t.Cleanup(w.Close)
 	return r, w
 }

@@ -14,8 +14,9 @@ const (
 	censusTimeout = 3 * time.Second  // a scrape does not wait longer for a count
 )
 
-// census counts sensors by state, seldom: each count is a request to Temporal, whose visibility allows few.
+// census counts things by a label, seldom: counting sensors by state is a request to Temporal, whose visibility allows few.
 type census struct {
+	label string
 	count func(context.Context) (map[string]int64, error)
 
 	mu     sync.Mutex
@@ -38,7 +39,7 @@ func (c *census) observe(ctx context.Context, o metric.Int64Observer) error {
 		c.states, c.taken = states, now
 	}
 	for state, n := range c.states {
-		o.Observe(n, metric.WithAttributes(attribute.String("state", state)))
+		o.Observe(n, metric.WithAttributes(attribute.String(c.label, state)))
 	}
 	return nil
 }

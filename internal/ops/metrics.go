@@ -30,6 +30,7 @@ type Metrics struct {
 	runs         metric.Int64Counter
 	published    metric.Int64Counter
 	webhooks     webhookMetrics
+	deliveryWait metric.Float64Histogram
 }
 
 // NewMetrics returns the metrics of a process: ours, those of Go and of the process.
@@ -60,7 +61,7 @@ func durations() sdkmetric.View {
 }
 
 func (m *Metrics) createInstruments() error {
-	var errs [7]error
+	var errs [8]error
 	m.steps, errs[0] = m.meter.Float64Histogram("attune_step_duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of the steps of a sensor's cycle."))
 	m.events, errs[1] = m.meter.Int64Counter("attune_events",
@@ -75,6 +76,8 @@ func (m *Metrics) createInstruments() error {
 		metric.WithDescription("Payloads that were dropped because their key was there already, by the first trigger of their sensor."))
 	m.runs, errs[6] = m.meter.Int64Counter("attune_sensor_runs",
 		metric.WithDescription("Runs of sensors' code, in a process of an earlier poll (warm) or a new one (cold)."))
+	m.deliveryWait, errs[7] = m.meter.Float64Histogram("attune_delivery_wait", metric.WithUnit("s"),
+		metric.WithDescription("How long what webhooks accepted waited for a poll."))
 	return errors.Join(append(errs[:], m.createWebhookInstruments())...)
 }
 
@@ -127,7 +130,7 @@ func count(c metric.Int64Counter, label, value string, n int) {
 
 // ObserveSensors makes attune_sensors show how many sensors are in each state, as counts returns it.
 func (m *Metrics) ObserveSensors(counts func(context.Context) (map[string]int64, error)) error {
-	c := &census{count: counts}
+	c := &census{label: "state", count: counts}
 	_, err := m.meter.Int64ObservableGauge("attune_sensors",
 		metric.WithDescription("Sensors by state."), metric.WithInt64Callback(c.observe))
 	if err != nil {

@@ -29,6 +29,10 @@ func TestMetricsScrape(t *testing.T) {
 	m.Run("core.python3", true)
 	m.Run("core.python3", false)
 	m.Published("confirmed", 9)
+	m.DeliveryWaited(3 * time.Millisecond)
+	require.NoError(t, m.ObserveDeliveries(func(context.Context) (map[string]int64, error) {
+		return map[string]int64{"demo.hook": 7}, nil
+	}))
 	require.NoError(t, m.ObservePolls(func() int { return 3 }, 100))
 	require.NoError(t, m.ObserveWarmProcesses(func() int { return 2 }))
 	require.NoError(t, m.ObserveSensors(func(context.Context) (map[string]int64, error) {
@@ -49,6 +53,8 @@ func TestMetricsScrape(t *testing.T) {
 		`attune_step_duration_seconds_bucket{outcome="ok",step="poll",le="+Inf"} 2`,
 		`attune_step_duration_seconds_count{outcome="ok",step="poll"} 2`,
 		`attune_events_total{trigger="demo.commit"} 7`,
+		`attune_delivery_wait_seconds_bucket{le="0.005"} 1`,
+		`attune_pending_deliveries{sensor="demo.hook"} 7`,
 		`attune_enforcements_total{trigger="demo.commit"} 2`,
 		`attune_rejected_payloads_total{trigger="demo.commit"} 1`,
 		`attune_suppressed_payloads_total{trigger="demo.commit"} 5`,

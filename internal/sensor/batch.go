@@ -116,6 +116,7 @@ type Poll struct {
 	NextAfter time.Duration // when the code wants the next poll, from now; 0: at the sensor's interval
 	NextAt    time.Time     // when the next poll is due, whatever the interval; zero: see NextAfter
 	Done      bool          // nothing will ever come again: the sensor has completed
+	Linger    bool          // more may come any moment: whoever polled may stay for a moment, and poll again
 	Skip      string        // why it brought nothing, as the code says
 	Usage     Usage
 	Sandbox   string // what contained the code: bwrap or none; empty: it was no process

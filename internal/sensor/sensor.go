@@ -157,12 +157,23 @@ func (s Sensor) Spec(defaults Settings) Spec {
 		Runtime:           s.Runtime,
 		TriggerRef:        s.TriggerRef,
 		Version:           s.Version,
-		PollInterval:      cmp.Or(s.PollInterval, defaults.PollInterval),
+		PollInterval:      cmp.Or(s.PollInterval, s.rest(), defaults.PollInterval),
 		Timeout:           timeout,
 		MaxAttempts:       attempts,
 		RestartBackoff:    defaults.RestartBackoff,
 		MaxRestartBackoff: defaults.MaxRestartBackoff,
 	}
+}
+
+// webhookInterval is how often a webhook is polled that nothing wakes, in case a signal got lost.
+const webhookInterval = time.Minute
+
+// rest is the interval of what is polled when something comes; 0: the sensor is not.
+func (s Sensor) rest() time.Duration {
+	if s.Runtime == RuntimeWebhook {
+		return webhookInterval
+	}
+	return 0
 }
 
 // Trigger is a named kind of event.

@@ -2,17 +2,30 @@ package service
 
 import (
 	"maps"
+	"os"
 
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/runner/filewatch"
 	"github.com/attune-automation/sensors/internal/runner/timer"
+	"github.com/attune-automation/sensors/internal/runner/webhook"
+	"github.com/attune-automation/sensors/internal/secret"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // localRunners are the runners of what sensor.Sensor.Local names: any worker that drives sensors polls these.
 func (s *Service) localRunners() (map[string]runner.Runner, error) {
-	return map[string]runner.Runner{sensor.RuntimeTimer: timer.New(timer.Config{})}, nil
+	secrets, err := secret.New(secret.Config{Environ: os.Environ(), Directory: s.config.Secret.Directory})
+	if err != nil {
+		return nil, err
+	}
+	webhooks, err := webhook.NewRunner(webhook.RunnerConfig{
+		Deliveries: s.store, Secrets: secrets, Catalog: s.store, Metrics: s.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return map[string]runner.Runner{sensor.RuntimeTimer: timer.New(timer.Config{}), sensor.RuntimeWebhook: webhooks}, nil
 }
 
 // hostRunners are the runners of built-in runtimes that are bound to a host.

@@ -29,7 +29,7 @@ func (s *Service) register(w worker.Worker, steps *steps) {
 	w.RegisterActivity(&activities.Emitter{Store: s.store})
 	w.RegisterActivity(&activities.Reconciler{
 		Store: s.store, Fleet: s.fleet, Settings: settings, Limit: s.config.Sensor.MaxConcurrentSensors,
-		Interval: s.config.Sensor.ManagerInterval, Logger: s.logger.Named("manager"),
+		Interval: s.config.Sensor.ManagerInterval, Keep: s.config.Webhooks.DeliveryTTL, Logger: s.logger.Named("manager"),
 	})
 }
 
@@ -59,7 +59,7 @@ func (s *Service) newPoller(steps *steps) (*activities.Poller, error) {
 	}
 	poller := &activities.Poller{
 		Store: s.store, Checker: steps.generator, Runner: s.runners, Settings: s.config.SensorSettings(), Grace: s.stopTimeout() / 2, Host: host,
-		Places: s.places, Metrics: s.metrics,
+		Places: s.places, Metrics: s.metrics, Drainer: steps.drainer, Bell: s.bell,
 	}
 	if s.code != nil {
 		poller.Streams = &activities.Follower{

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"github.com/attune-automation/sensors/activities"
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/fleet"
 	"github.com/attune-automation/sensors/internal/logging"
@@ -39,6 +40,7 @@ type Service struct {
 	files     *filewatch.Runner // nil: it does not run sensors that watch files
 	waker     *fleet.Waker
 	receiver  *receiver.Receiver // nil: it takes no requests of webhooks
+	bell      *activities.Bell   // rung when something comes for a sensor that this process polls
 	places    *places
 	namespace string
 	working   atomic.Bool // takes work from Temporal
@@ -69,7 +71,9 @@ func Run(ctx context.Context, cfg config.Config, logger *zap.Logger) error {
 }
 
 func newService(ctx context.Context, cfg config.Config, logger *zap.Logger) (*Service, error) {
-	s := &Service{config: cfg, logger: logger, places: newPlaces(cfg.Worker.MaxConcurrentPolls, cfg.Worker.Queues)}
+	s := &Service{
+		config: cfg, logger: logger, places: newPlaces(cfg.Worker.MaxConcurrentPolls, cfg.Worker.Queues), bell: activities.NewBell(),
+	}
 	var err error
 	if s.metrics, err = ops.NewMetrics(); err != nil {
 		return nil, err
@@ -109,8 +113,8 @@ func (s *Service) connect() (err error) {
 	if err != nil {
 		return err
 	}
-	s.waker = fleet.NewWaker(s.fleet, s.logger.Named("waker"))
-	return s.metrics.ObserveSensors(s.countSensors)
+	s.waker = fleet.NewWaker(s.fleet, s.bell, s.logger.Named("waker"))
+	return errors.Join(s.metrics.ObserveSensors(s.countSensors), s.metrics.ObserveDeliveries(s.store.PendingCounts))
 }
 
 // countSensors counts the sensors that are defined, by state.

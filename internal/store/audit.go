@@ -67,6 +67,20 @@ type AuditKey struct {
 	HasEvent    bool // the event is written
 }
 
+// AuditDelivery is a delivery of a webhook with what the tables say of it. It is sound when it is pending and its sensor is
+// a webhook, and when it is not and, for any Status but BatchStored and none, one row is there, whose Named is its ID or empty.
+type AuditDelivery struct {
+	ID        string
+	SensorRef string
+	Webhook   bool   // there is such a sensor, and it is a webhook
+	BatchID   *int64 // nil: it is pending
+	Position  int
+	Status    sensor.BatchStatus // of the batch; empty: that is not there
+	Rows      int                // events and rejected payloads at its place
+	Sharing   int                // deliveries at its place, this one among them
+	Named     string             // the delivery that the event's payload names; empty: it names none, or there is no event
+}
+
 // Audit calls f with a view of the database at one moment.
 func (s *Store) Audit(ctx context.Context, f func(v *AuditView) error) error {
 	return s.inSnapshot(ctx, func(tx pgx.Tx) error { return f(&AuditView{tx: tx}) })
@@ -122,6 +136,23 @@ func (v *AuditView) Keys(ctx context.Context) iter.Seq2[AuditKey, error] {
 		from attune.event_key k join attune.poll_batch b on b.id = k.batch
 		where k.expires > now()
 		order by k.sensor_ref, k.key`)
+}
+
+// Deliveries yields every delivery, in the order of their arrival.
+func (v *AuditView) Deliveries(ctx context.Context) iter.Seq2[AuditDelivery, error] {
+	return stream[AuditDelivery](ctx, v.tx, "reading deliveries", `
+		select d.id::text as id, d.sensor_ref, s.id is not null as webhook, d.batch as batch_id,
+			coalesce(d.position, 0) as position, coalesce(b.status, '') as status,
+			(e.id is not null)::int + (r.id is not null)::int as rows, d.sharing,
+			coalesce(case when jsonb_typeof(e.payload) = 'object' then e.payload ->> 'delivery_id' end, '') as named
+		from (
+			select *, count(*) over (partition by batch, position) as sharing from attune.webhook_delivery
+		) d
+		left join attune.sensor s on s.ref = d.sensor_ref and s.runtime_ref = '`+sensor.RuntimeWebhook+`'
+		left join attune.poll_batch b on b.id = d.batch
+		left join attune.event e on e.batch = d.batch and e.position = d.position
+		left join attune.rejected_event r on r.batch = d.batch and r.position = d.position
+		order by d.id`)
 }
 
 // Rules yields every rule, by ref. Those with Enabled and Ruleset not beyond an event's are the ones that were matched

@@ -123,8 +123,9 @@ func batchLeftDeliveries(ctx context.Context, tx pgx.Tx, sensorRefs []string) er
 func (s *Store) SweepDeliveries(ctx context.Context, age time.Duration, limit int) (int, error) {
 	tag, err := s.pool.Exec(ctx, `
 		with old as materialized ( -- so that the limit holds whatever the plan
-			select d.id from attune.webhook_delivery d join attune.poll_batch b on b.id = d.batch
-			where d.id < @before::uuid and b.status = 'done'
+			select d.id from attune.webhook_delivery d
+			where d.id < @before::uuid and d.batch is not null
+				and not exists (select from attune.poll_batch b where b.id = d.batch and b.status <> 'done')
 			order by d.id limit @limit for update of d skip locked
 		)
 		delete from attune.webhook_delivery d using old where d.id = old.id`,
@@ -144,25 +145,39 @@ func firstID(t time.Time) string {
 	return id.String()
 }
 
-// PendingCounts returns how many deliveries wait for a poll, by sensor, and how long the oldest of all has waited.
-func (s *Store) PendingCounts(ctx context.Context) (counts map[string]int64, oldest time.Duration, err error) {
+// PendingCounts returns how many deliveries wait for a poll, by sensor.
+func (s *Store) PendingCounts(ctx context.Context) (map[string]int64, error) {
 	rows, err := s.pool.Query(ctx, `
-		select sensor_ref, count(*), extract(epoch from now() - min(received_at))::float8
-		from attune.webhook_delivery where batch is null group by sensor_ref`)
+		select sensor_ref, count(*) from attune.webhook_delivery where batch is null group by sensor_ref`)
 	if err != nil {
-		return nil, 0, fmt.Errorf("counting pending deliveries: %w", err)
+		return nil, fmt.Errorf("counting pending deliveries: %w", err)
 	}
-	counts = map[string]int64{}
+	counts := map[string]int64{}
 	var ref string
 	var n int64
-	var age float64
-	_, err = pgx.ForEachRow(rows, []any{&ref, &n, &age}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&ref, &n}, func() error {
 		counts[ref] = n
-		oldest = max(oldest, time.Duration(age*float64(time.Second)))
 		return nil
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("counting pending deliveries: %w", err)
+		return nil, fmt.Errorf("counting pending deliveries: %w", err)
 	}
-	return counts, oldest, nil
+	return counts, nil
+}
+
+// WaitingWebhooks returns the refs of sensors that have deliveries that have waited for a poll for longer than olderThan,
+// whether the sensors are active or not. At most limit are returned, any of them.
+func (s *Store) WaitingWebhooks(ctx context.Context, olderThan time.Duration, limit int) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		select distinct sensor_ref from attune.webhook_delivery
+		where batch is null and id < @before::uuid limit @limit`,
+		pgx.NamedArgs{"before": firstID(time.Now().Add(-olderThan)), "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("looking for sensors with pending deliveries: %w", err)
+	}
+	refs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("looking for sensors with pending deliveries: %w", err)
+	}
+	return refs, nil
 }

@@ -30,6 +30,10 @@ func metricNames(t *testing.T) []string {
 	m.Run("core.exec", false)
 	m.Published(messaging.OutcomeConfirmed, 1)
 	require.NoError(t, m.ObservePolls(func() int { return 1 }, 1))
+	m.DeliveryWaited(1)
+	require.NoError(t, m.ObserveDeliveries(func(context.Context) (map[string]int64, error) {
+		return map[string]int64{"t.hook": 1}, nil
+	}))
 	require.NoError(t, m.ObserveWarmProcesses(func() int { return 1 }))
 	require.NoError(t, m.ObserveSensors(func(context.Context) (map[string]int64, error) {
 		return map[string]int64{"running": 1}, nil

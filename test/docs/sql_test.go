@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -174,10 +175,37 @@ func TestGrants(t *testing.T) {
 		_, err := s.ApplyPack(ctx, shop("Other"), store.ApplyOptions{})
 		require.ErrorContains(t, err, denied)
 	}
-	turn, err := author.Turn(ctx, "shop.orders")
+	id, err := worker.StoreSystemEvent(ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{}`)})
 	require.NoError(t, err)
-	_, err = author.Append(ctx, turn, sensor.Part{Items: []sensor.Item{{Payload: []byte(`{}`)}}})
+	_, err = author.CommitEvents(ctx, sensor.Batch{ID: id, TriggerRef: "shop.order"}, []sensor.NewEvent{{Payload: []byte(`{}`)}}, nil)
 	require.ErrorContains(t, err, denied)
+	deliveries(t, worker, operator, author)
+}
+
+// deliveries has the roles do what they do with deliveries of webhooks: workers accept them, operators repeat them, and
+// authors make batches of those of a webhook that goes.
+func deliveries(t *testing.T, worker, operator, author *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	pack := shop("Shop")
+	pack.Sensors[0].Runtime, pack.Sensors[0].Entrypoint = sensor.RuntimeWebhook, ""
+	_, err := author.ApplyPack(ctx, pack, store.ApplyOptions{Prune: true})
+	require.NoError(t, err)
+	newDelivery := func() sensor.Delivery {
+		return sensor.Delivery{ID: uuid.Must(uuid.NewV7()).String(), SensorRef: "shop.orders", Payload: []byte(`{}`), ReceivedAt: time.Now()}
+	}
+	first := newDelivery()
+	receipts, err := worker.InsertDeliveries(ctx, []sensor.Delivery{first, newDelivery()})
+	require.NoError(t, err)
+	require.NoError(t, receipts[0].Err)
+	require.NoError(t, operator.Redeliver(ctx, first.ID, newDelivery()))
+	_, err = author.ApplyPack(ctx, shop("Shop"), store.ApplyOptions{Prune: true})
+	require.NoError(t, err)
+	heads, err := worker.Pending(ctx, "shop.orders")
+	require.NoError(t, err)
+	require.Equal(t, 3, heads[len(heads)-1].Count)
+	_, err = worker.SweepDeliveries(ctx, time.Hour, 10)
+	require.NoError(t, err)
 }
 
 // What retention deletes is all of what is old and done, and nothing else.

@@ -122,6 +122,7 @@ func want(n int) (events, enforcements, rejected int) {
 type line struct {
 	*crashes
 	t         *testing.T
+	ref       string // of the sensor
 	stack     *stack.Stack
 	env       *testsuite.TestActivityEnvironment
 	poller    *activities.Poller
@@ -130,7 +131,7 @@ type line struct {
 }
 
 // newLine returns a line of its own on a shared system.
-func newLine(t *testing.T, s *stack.Stack, src *source) *line {
+func newLine(t *testing.T, s *stack.Stack, src activities.Runner) *line {
 	c := &crashes{left: map[point]int{}}
 	mq := s.Config.MessageQueue
 	publisher, err := messaging.New(messaging.Config{URL: mq.URL, Exchange: mq.Exchange, DeclareQueues: true,
@@ -141,7 +142,7 @@ func newLine(t *testing.T, s *stack.Stack, src *source) *line {
 	settings := sensor.Settings{Timeout: time.Minute, PollInterval: time.Second, MaxRestartAttempts: 3, DedupeTTL: time.Hour}
 	recent := &activities.RecentEvents{}
 	l := &line{
-		crashes: c, t: t, stack: s,
+		crashes: c, t: t, ref: "t.numbers", stack: s,
 		poller: &activities.Poller{
 			Store: db, Checker: &activities.Generator{Store: s.Store, Schemas: schema.NewCache(10)}, Runner: src, Settings: settings,
 			Metrics: uncounted{},
@@ -172,7 +173,7 @@ func (l *line) cycle() (bool, error) {
 }
 
 func (l *line) poll() (res activities.PollResult, err error) {
-	err = l.execute(l.poller.Poll, activities.PollInput{SensorRef: "t.numbers"}, &res)
+	err = l.execute(l.poller.Poll, activities.PollInput{SensorRef: l.ref}, &res)
 	return res, err
 }
 

@@ -27,8 +27,8 @@ func (s *Stack) Sound(messages *Messages) audit.Report {
 		if report, err = s.audit(ctx, messages); err != nil {
 			return err
 		}
-		if report.Unfinished > 0 || report.Total > 0 {
-			return fmt.Errorf("%d batches are unfinished, and the audit found: %+v", report.Unfinished, report.Findings)
+		if report.Unfinished > 0 || report.Pending > 0 || report.Total > 0 {
+			return fmt.Errorf("%d batches are unfinished, %d deliveries wait, and the audit found: %+v", report.Unfinished, report.Pending, report.Findings)
 		}
 		return nil
 	})

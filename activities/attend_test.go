@@ -1,0 +1,247 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+	"go.uber.org/zap"
+
+	"github.com/attune-automation/sensors/internal/schema"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// inbox is what comes for a sensor, and plays the code that takes it.
+type inbox struct {
+	mu    sync.Mutex
+	items []sensor.Item
+	polls int
+	fault error
+}
+
+func (b *inbox) put() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.items = append(b.items, sensor.Item{Payload: []byte(`{}`)})
+}
+
+func (b *inbox) Poll(ctx context.Context, req sensor.PollRequest) (sensor.Poll, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.polls++
+	if b.fault != nil {
+		return sensor.Poll{}, b.fault
+	}
+	items := b.items
+	b.items = nil
+	if len(items) == 0 {
+		return sensor.Poll{Linger: true}, nil
+	}
+	return sensor.Poll{Linger: true}, req.Take(ctx, sensor.Part{Items: items})
+}
+
+// batches are those of one sensor, none of which any rule matches.
+type batches struct {
+	EventStore
+	MatchStore
+	broken error // of the next commit of events
+	done   []int64
+}
+
+func (b *batches) Batch(_ context.Context, id int64) (sensor.Batch, error) {
+	return sensor.Batch{ID: id, TriggerRef: "t.a", Status: sensor.BatchStored, Count: 1, Payloads: [][]byte{[]byte(`{}`)}}, nil
+}
+
+func (b *batches) Trigger(context.Context, string) (sensor.Trigger, error) {
+	return sensor.Trigger{Ref: "t.a", Enabled: true}, nil
+}
+
+func (b *batches) CommitEvents(_ context.Context, batch sensor.Batch, _ []sensor.NewEvent, _ []sensor.Rejection) ([]sensor.Event, error) {
+	if b.broken != nil {
+		return nil, b.broken
+	}
+	return []sensor.Event{{ID: 10 * batch.ID, TriggerRef: "t.a"}}, nil
+}
+
+func (b *batches) EventsOfBatch(context.Context, int64) ([]sensor.Event, error) { return nil, nil }
+
+func (b *batches) PublishEvents(context.Context, []sensor.Event) error { return nil }
+
+func (b *batches) BatchHeader(_ context.Context, id int64) (sensor.Batch, error) {
+	return sensor.Batch{ID: id, Status: sensor.BatchMatched}, nil
+}
+
+func (b *batches) EnforcementsOfBatch(context.Context, int64) ([]sensor.Enforcement, error) {
+	return nil, nil
+}
+
+func (b *batches) PublishEnforcements(context.Context, []sensor.Enforcement) error { return nil }
+
+func (b *batches) FinishBatch(_ context.Context, id int64) error {
+	b.done = append(b.done, id)
+	return nil
+}
+
+// newAttendant returns what attends one sensor.
+func newAttendant(in *inbox, b *batches) *Poller {
+	p := newPoller(&tailStore{turn: active()}, nil)
+	p.Runner, p.Bell = in, NewBell()
+	p.Drainer = &Drainer{
+		Generator: &Generator{Store: b, Publisher: b, Schemas: schema.NewCache(1), Metrics: uncounted{}},
+		Matcher:   NewMatcher(MatcherConfig{Store: b, Publisher: b, Metrics: uncounted{}, Logger: zap.NewNop()}),
+	}
+	return p
+}
+
+// attend polls as a local activity does.
+func attend(t *testing.T, p *Poller) (res PollResult, err error) {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.SetTestTimeout(time.Minute)
+	env.RegisterActivity(p)
+	value, err := env.ExecuteLocalActivity(p.Poll, PollInput{SensorRef: "t.s"})
+	if err == nil {
+		require.NoError(t, value.Get(&res))
+	}
+	return res, err
+}
+
+func TestAttendingWorksOffWhatComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, b := &inbox{}, &batches{}
+		p := newAttendant(in, b)
+		in.put()
+		go func() {
+			for range 3 {
+				time.Sleep(lingerPause / 2)
+				in.put()
+				require.True(t, p.Bell.Ring("t.s"), "nobody else need be told")
+			}
+		}()
+		begin := time.Now()
+		res, err := attend(t, p)
+		require.NoError(t, err)
+		require.Equal(t, Tally{Batches: 4, Events: 4}, res.Tally)
+		require.Len(t, b.done, 4)
+		require.Zero(t, res.BatchID)
+		require.False(t, res.Again)
+		require.Equal(t, 3*lingerPause/2+lingerPolls*lingerPause, time.Since(begin), "and then it waits for a while")
+		require.False(t, p.Bell.Ring("t.s"), "now it has to be told")
+	})
+}
+
+func TestAttendingEndsAndGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in := &inbox{}
+		p := newAttendant(in, &batches{})
+		in.put()
+		ctx, stop := context.WithCancel(t.Context())
+		var sending sync.WaitGroup
+		defer sending.Wait()
+		defer stop()
+		sending.Go(func() {
+			for ctx.Err() == nil {
+				time.Sleep(lingerPause / 2)
+				in.put()
+				p.Bell.Ring("t.s")
+			}
+		})
+		begin := time.Now()
+		res, err := attend(t, p)
+		require.NoError(t, err)
+		require.True(t, res.Again)
+		require.InDelta(t, shortDrain, time.Since(begin), float64(lingerPause))
+	})
+}
+
+func TestAttendingASensorThatNothingComesFor(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	res, err := attend(t, newAttendant(in, &batches{}))
+	require.NoError(t, err)
+	require.Equal(t, 1, in.polls)
+	require.Zero(t, res.Tally)
+}
+
+func TestWhatCannotBeWorkedOffIsLeftToTheWorkflow(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	in.put()
+	res, err := attend(t, newAttendant(in, &batches{broken: errors.New("the database is away")}))
+	require.NoError(t, err)
+	require.EqualValues(t, 108, res.BatchID)
+	require.Equal(t, 1, res.Count)
+	require.Equal(t, 1, in.polls)
+}
+
+func TestAFaultWaitsForWhatWasWorkedOff(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	in.put()
+	p := newAttendant(in, &batches{})
+	fault := &sensor.Fault{Kind: sensor.FaultConfig, Message: "no secret"}
+	p.Runner = code(func(ctx context.Context, req sensor.PollRequest) (sensor.Poll, error) {
+		if in.polls > 0 {
+			in.fault = fault
+		}
+		return in.Poll(ctx, req)
+	})
+	res, err := attend(t, p)
+	require.NoError(t, err)
+	require.True(t, res.Again)
+	require.Equal(t, 1, res.Events)
+	_, err = attend(t, p)
+	require.ErrorContains(t, err, "no secret")
+}
+
+// boxes is a store that makes a batch of each delivery.
+type boxes struct {
+	deliveries int
+	pending    []sensor.BatchHead
+}
+
+func (s *boxes) Pending(context.Context, string) ([]sensor.BatchHead, error) {
+	pending := s.pending
+	s.pending = nil
+	return pending, nil
+}
+
+func (s *boxes) BatchDeliveries(context.Context, string) (int, error) {
+	if s.deliveries == 0 {
+		return 0, nil
+	}
+	s.deliveries--
+	s.pending = []sensor.BatchHead{{ID: int64(s.deliveries) + 1, Count: 1}}
+	return 1, nil
+}
+
+func TestTheLastDrainTakesDeliveries(t *testing.T) {
+	t.Parallel()
+	b := &batches{}
+	d := newAttendant(&inbox{}, b).Drainer
+	store := &boxes{deliveries: 2}
+	d.Store = store
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(d)
+	for _, want := range []int{0, 2} {
+		last := want > 0
+		value, err := env.ExecuteLocalActivity(d.Drain, DrainInput{SensorRef: "t.s", Last: last})
+		require.NoError(t, err)
+		var done Drained
+		require.NoError(t, value.Get(&done))
+		require.Equal(t, want, done.Batches)
+		if !last {
+			require.Equal(t, 2, store.deliveries)
+		}
+	}
+	require.Zero(t, store.deliveries)
+}
