@@ -9,7 +9,7 @@ endif
 # server that TEMPORAL_ADDRESS names.
 temporal_dev := $(if $(TEMPORAL_ADDRESS)$(shell command -v temporal),,bin/temporal-dev)
 
-racy := ./activities/... ./internal/audit/... ./internal/fleet/... ./internal/messaging/... ./internal/ops/... ./internal/runner/... ./internal/sensorlog/... ./internal/service/...
+racy := ./activities/... ./internal/audit/... ./internal/fleet/... ./internal/messaging/... ./internal/ops/... ./internal/receiver/... ./internal/runner/... ./internal/sensorlog/... ./internal/service/...
 
 workflowcheck := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
