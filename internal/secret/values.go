@@ -52,6 +52,9 @@ func newValues(values map[string]string) Values {
 		for _, form := range encodings(values[name]) {
 			add(name, form, false)
 		}
+		for _, line := range wrapped(values[name]) {
+			add(name, line, true)
+		}
 		// Logs are masked a line at a time, and what prints a value may trim it.
 		for line := range strings.Lines(values[name]) {
 			if line = strings.TrimSpace(line); len(line) >= minValue {
@@ -76,6 +79,23 @@ func encodings(value string) []string {
 		}
 	}
 	return forms
+}
+
+// wrapped returns the lines of the base64 text of a value alone, as base64(1), MIME and PEM break them.
+func wrapped(value string) []string {
+	var lines []string
+	for _, width := range []int{76, 64} {
+		for _, text := range []string{value, value + "\n"} { // as echo writes it
+			encoded := base64.StdEncoding.EncodeToString([]byte(text))
+			for len(encoded) > width {
+				lines, encoded = append(lines, encoded[:width]), encoded[width:]
+				if len(encoded) <= width && len(encoded) >= minEncoded {
+					lines = append(lines, encoded)
+				}
+			}
+		}
+	}
+	return lines
 }
 
 // Plain returns the values by the names of their secrets.

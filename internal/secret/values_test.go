@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -217,5 +218,19 @@ func BenchmarkFind(b *testing.B) {
 				used.Find(raw)
 			}
 		})
+	}
+}
+
+func TestMaskLinesOfBase64(t *testing.T) {
+	t.Parallel()
+	value := strings.Repeat("0123456789 a long key ", 9)
+	v := valuesOf(t, value)
+	for _, text := range []string{value, value + "\n"} {
+		encoded := base64.StdEncoding.EncodeToString([]byte(text))
+		for _, width := range []int{64, 76} {
+			for line := range slices.Chunk([]byte(encoded), width) {
+				require.Equal(t, "key: ***", v.Mask("key: "+string(line)))
+			}
+		}
 	}
 }
