@@ -15,13 +15,16 @@ import (
 
 const examples = "../../packs/examples"
 
-// Every sensor of the examples has a fixture, and passes it.
+// Every sensor of the examples that polls has a fixture, and passes it.
 func TestExamplesPassTheirTests(t *testing.T) {
 	t.Parallel()
 	sensors, err := filepath.Glob(filepath.Join(examples, "sensors/*.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, sensors)
 	for _, file := range sensors {
+		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), "runtime: core.webhook") {
+			continue // there is nothing to poll before somebody sends it
+		}
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -65,11 +65,16 @@ func run(ctx context.Context, once bool) error {
 	if err := rewind(ctx, db); err != nil {
 		return err
 	}
-	stopWorker, died, err := startWorker(ctx)
+	shop, err := newShop()
+	if err != nil {
+		return err
+	}
+	stopWorker, died, err := startWorker(shop.environment())
 	if err != nil {
 		return err
 	}
 	defer stopWorker()
+	go shop.sell(ctx)
 	return follow(ctx, view, died, once)
 }
 
@@ -93,12 +98,12 @@ func apply(ctx context.Context, folder, site, log string) error {
 	return nil
 }
 
-// startWorker runs bin/worker in a process group of its own. The returned function stops it and waits; the channel tells
+// startWorker runs bin/worker in a process group of its own, with variables besides those of the demo's environment. The returned function stops it and waits; the channel tells
 // when it ends by itself.
-func startWorker(ctx context.Context) (stop func(), died <-chan error, err error) {
+func startWorker(environment []string) (stop func(), died <-chan error, err error) {
 	fmt.Println("$ worker")
 	cmd := exec.Command("bin/worker")
-	cmd.Env = append(os.Environ(), "ATTUNE__OPS__ADDRESS=127.0.0.1:0", "ATTUNE__LOG__LEVEL=warn")
+	cmd.Env = append(append(os.Environ(), "ATTUNE__OPS__ADDRESS=127.0.0.1:0", "ATTUNE__LOG__LEVEL=warn"), environment...)
 	if folder, err := os.Getwd(); err == nil && strings.HasPrefix(folder, "/tmp/") {
 		cmd.Env = append(cmd.Env, "ATTUNE__RUNTIME__SANDBOX=none") // where the examples could not see this checkout
 	}
