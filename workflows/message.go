@@ -49,16 +49,16 @@ const (
 type Status struct {
 	Ref          string    `json:"ref"`
 	State        State     `json:"state"`
-	Running      bool      `json:"running"`                // false once the workflow is closing or closed
-	Failed       bool      `json:"failed"`                 // for good
-	Stream       bool      `json:"stream"`                 // its code is run once and goes on for ever
-	Polling      bool      `json:"polling"`                // a poll, or work on what it brought, is going on
-	PollingSince time.Time `json:"polling_since,omitzero"` // when the code that runs was started
-	FailureCount int       `json:"failure_count"`          // consecutive failures, the engine's attempts less one
-	MaxAttempts  int       `json:"max_attempts"`           // consecutive failures that make it failed
-	Version      int64     `json:"version"`                // of the definition in force
-	Queue        string    `json:"queue"`                  // of its polls
-	PollInterval string    `json:"poll_interval"`          // as in 30s
+	Running      bool      `json:"running"`                 // false once the workflow is closing or closed
+	Failed       bool      `json:"failed"`                  // for good
+	Stream       bool      `json:"stream"`                  // its code is run once and goes on for ever
+	Polling      bool      `json:"polling"`                 // a poll, or work on what it brought, is going on
+	PollingSince time.Time `json:"polling_since,omitzero"`  // when the code that runs was started
+	FailureCount int       `json:"failure_count"`           // consecutive failures, the engine's attempts less one
+	MaxAttempts  int       `json:"max_attempts"`            // consecutive failures that make it failed
+	Version      int64     `json:"version"`                 // of the definition in force
+	Queue        string    `json:"queue"`                   // of its polls
+	PollInterval string    `json:"poll_interval,omitempty"` // as in 30s; empty: it is polled when it wants to be
 	NextPoll     time.Time `json:"next_poll,omitzero"`
 	Progress
 }

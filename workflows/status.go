@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 func (l *loop) status() Status {
@@ -20,8 +22,10 @@ func (l *loop) status() Status {
 		MaxAttempts:  l.spec.MaxAttempts,
 		Version:      l.spec.Version,
 		Queue:        l.spec.Queue,
-		PollInterval: l.spec.PollInterval.String(),
 		Progress:     l.carry.Progress,
+	}
+	if l.spec.Runtime != sensor.RuntimeTimer {
+		s.PollInterval = l.spec.PollInterval.String()
 	}
 	if !l.closing && !l.carry.Paused && !l.streaming {
 		s.NextPoll = l.carry.NextPoll
