@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/attune-automation/sensors/internal/config"
+	"github.com/attune-automation/sensors/internal/store"
 	"github.com/attune-automation/sensors/test/stack"
+	"github.com/attune-automation/sensors/workflows"
 )
 
 // hooks is a pack of webhooks; the second one's secret is not there at first.
@@ -134,4 +138,61 @@ func TestWebhookWithoutDatabase(t *testing.T) {
 	database.Restore()
 	require.Equal(t, first.id(), answers(s, address, "orders/7", "1", http.StatusAccepted).id(), "another process knows it, too")
 	require.NoError(t, w.Stop())
+}
+
+// guarded is a webhook whose secret is not there at first.
+const guarded = `
+-- pack.yaml --
+ref: w
+-- sensors/guarded.yaml --
+ref: w.guarded
+runtime: core.webhook
+poll_interval: 500ms
+max_restart_attempts: 2
+config: {auth: {type: bearer, secrets: ["${secret:HOOK}"]}}
+`
+
+// Without its secret a webhook refuses everything, and its status says so. Once the secret is there, and each time that it
+// is replaced, it counts without a restart of the worker.
+func TestWebhookWithoutSecret(t *testing.T) {
+	t.Parallel()
+	dir, address := t.TempDir(), freeAddress(t)
+	s := stack.New(t, map[string]string{"SECRET__DIRECTORY": dir, "WEBHOOKS__ADDRESS": address})
+	s.StartWorker()
+	s.Apply(guarded)
+	status := s.AwaitStatus("w.guarded", func(status workflows.Status) bool { return status.Failed })
+	require.Contains(t, status.LastError, `config: config.auth.secrets[0]: there is no secret "HOOK"`)
+	answers(s, address, "w.guarded", "1", http.StatusServiceUnavailable, "Authorization", "Bearer anything")
+
+	for _, token := range []string{"the first one", "the second one"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "HOOK"), []byte(token+"\n"), 0o600))
+		answers(s, address, "w.guarded", "1", http.StatusAccepted, "Authorization", "Bearer "+token)
+	}
+	answers(s, address, "w.guarded", "1", http.StatusUnauthorized, "Authorization", "Bearer the first one")
+}
+
+// A paused webhook takes requests, which become events when it goes on; what no event can be is kept with the reason.
+func TestWebhookPausedAndRejected(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	s := stack.New(t, map[string]string{"WEBHOOKS__ADDRESS": address})
+	s.StartWorker()
+	s.Apply(enabledHooks(true))
+	s.AwaitStatus("w.orders", func(status workflows.Status) bool { return status.Running })
+	_, err := s.Fleet.Pause(t.Context(), "w.orders")
+	require.NoError(t, err)
+	paused := answers(s, address, "orders/7", "1", http.StatusAccepted)
+	answers(s, address, "orders/%00", "2", http.StatusAccepted)
+	events, err := s.Store.Events(t.Context(), store.EventFilter{})
+	require.NoError(t, err)
+	require.Empty(t, events)
+
+	_, err = s.Fleet.Resume(t.Context(), "w.orders")
+	require.NoError(t, err)
+	s.AwaitStatus("w.orders", func(status workflows.Status) bool { return status.Events == 1 && status.Rejected == 1 })
+	events, err = s.Store.Events(t.Context(), store.EventFilter{})
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	require.Contains(t, string(events[0].Payload), paused.id())
+	require.Contains(t, string(events[0].Payload), `"total": 10.10`)
 }
