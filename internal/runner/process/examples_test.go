@@ -22,6 +22,7 @@ import (
 	"github.com/attune-automation/sensors/internal/runner"
 	"github.com/attune-automation/sensors/internal/schema"
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/packs"
 )
 
 // example is a sensor of packs/examples with its trigger and rules.
@@ -34,7 +35,11 @@ type example struct {
 
 func loadExample(t *testing.T, ref string, set ...string) *example {
 	t.Helper()
-	loaded, err := pack.Load("../../../packs/examples", pack.Options{Set: set})
+	files, err := packs.Core()
+	require.NoError(t, err)
+	core, err := pack.LoadFS(files, pack.Options{})
+	require.NoError(t, err)
+	loaded, err := pack.Load("../../../packs/examples", pack.Options{Set: set, Known: core.Triggers})
 	require.NoError(t, err)
 	e := &example{bundle: setup(t), rules: map[string]*rule.Compiled{}}
 	e.archives.put(loaded.Archive)
