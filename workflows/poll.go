@@ -12,6 +12,9 @@ import (
 // for the database.
 const pollMargin = time.Minute
 
+// localPollTimeout bounds a local poll, which may wait for some seconds for the moment that it is for.
+const localPollTimeout = 15 * time.Second
+
 // poll runs the poll activity: on the worker at hand if that listens on the sensor's queue, else on that queue. A stop
 // that comes meanwhile cancels it: what it has not stored is not lost, since the cursor has not moved.
 //
@@ -41,6 +44,7 @@ func (l *loop) poll(ctx workflow.Context) (activities.PollResult, error) {
 
 func (l *loop) pollLocally(ctx workflow.Context) (polled activities.PollResult, err error) {
 	options := localOptions("poll " + l.ref)
+	options.StartToCloseTimeout = localPollTimeout
 	in := activities.PollInput{SensorRef: l.ref, Heavy: l.heavy}
 	err = workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), poller.Poll, in).Get(ctx, &polled)
 	return polled, err

@@ -25,7 +25,7 @@ func (s *Service) localRunners() (map[string]runner.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]runner.Runner{sensor.RuntimeTimer: timer.New(timer.Config{}), sensor.RuntimeWebhook: webhooks}, nil
+	return map[string]runner.Runner{sensor.RuntimeTimer: timer.New(timer.Config{Rest: s.local.Rest}), sensor.RuntimeWebhook: webhooks}, nil
 }
 
 // hostRunners are the runners of built-in runtimes that are bound to a host.

@@ -42,6 +42,7 @@ type Service struct {
 	receiver  *receiver.Receiver // nil: it takes no requests of webhooks
 	bell      *activities.Bell   // rung when something comes for a sensor that this process polls
 	places    *places
+	local     *localPlaces
 	namespace string
 	working   atomic.Bool // takes work from Temporal
 }
@@ -72,7 +73,8 @@ func Run(ctx context.Context, cfg config.Config, logger *zap.Logger) error {
 
 func newService(ctx context.Context, cfg config.Config, logger *zap.Logger) (*Service, error) {
 	s := &Service{
-		config: cfg, logger: logger, places: newPlaces(cfg.Worker.MaxConcurrentPolls, cfg.Worker.Queues), bell: activities.NewBell(),
+		config: cfg, logger: logger, places: newPlaces(cfg.Worker.MaxConcurrentPolls, cfg.Worker.Queues),
+		local: newLocalPlaces(localActivities), bell: activities.NewBell(),
 	}
 	var err error
 	if s.metrics, err = ops.NewMetrics(); err != nil {

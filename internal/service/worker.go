@@ -17,6 +17,9 @@ const (
 	otherActivities = 20
 	// localActivities is how many batches may be worked on at once: each takes a database connection.
 	localActivities = 100
+	// workflowTasks is how many sensors may be driven at once. A workflow task lasts as long as its local activities, those
+	// that wait for their time included.
+	workflowTasks = 5000
 	// heartbeatThrottle bounds how long a cancelled poll goes on: it learns of it with its next heartbeat.
 	heartbeatThrottle = 5 * time.Second
 )
@@ -37,7 +40,11 @@ func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
 		return nil, nil // it takes requests of webhooks, which is no work for Temporal
 	}
 	queue := s.config.Temporal.TaskQueue
-	base := worker.New(s.temporal, queue, s.baseOptions(onFatal))
+	options, err := s.baseOptions(onFatal)
+	if err != nil {
+		return nil, err
+	}
+	base := worker.New(s.temporal, queue, options)
 	steps := s.newSteps()
 	s.register(base, steps)
 	if s.runners == nil {
@@ -64,18 +71,41 @@ func (s *Service) newWorkers(fatal chan<- error) (workers, error) {
 	return append(all, base), nil // last, so that the manager finds the queues listened on
 }
 
-func (s *Service) baseOptions(onFatal func(error)) worker.Options {
-	return worker.Options{
-		MaxConcurrentActivityExecutionSize:      s.config.Worker.MaxConcurrentPolls + otherActivities,
-		MaxConcurrentLocalActivityExecutionSize: localActivities,
-		WorkflowTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		ActivityTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		MaxHeartbeatThrottleInterval:            heartbeatThrottle,
-		WorkerStopTimeout:                       s.stopTimeout(),
-		DisableWorkflowWorker:                   !s.has(config.RoleWorkflows),
-		LocalActivityWorkerOnly:                 !s.has(config.RoleActivities),
-		OnFatalError:                            onFatal,
+func (s *Service) baseOptions(onFatal func(error)) (worker.Options, error) {
+	tuner, err := s.baseTuner()
+	if err != nil {
+		return worker.Options{}, err
 	}
+	return worker.Options{
+		Tuner:                        tuner,
+		WorkflowTaskPollerBehavior:   worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior:   worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		MaxHeartbeatThrottleInterval: heartbeatThrottle,
+		WorkerStopTimeout:            s.stopTimeout(),
+		DisableWorkflowWorker:        !s.has(config.RoleWorkflows),
+		LocalActivityWorkerOnly:      !s.has(config.RoleActivities),
+		OnFatalError:                 onFatal,
+	}, nil
+}
+
+// baseTuner says how much the worker of workflows does at once.
+func (s *Service) baseTuner() (worker.WorkerTuner, error) {
+	tasks, err := worker.NewFixedSizeSlotSupplier(workflowTasks)
+	if err != nil {
+		return nil, err
+	}
+	activities, err := worker.NewFixedSizeSlotSupplier(s.config.Worker.MaxConcurrentPolls + otherActivities)
+	if err != nil {
+		return nil, err
+	}
+	others, err := worker.NewFixedSizeSlotSupplier(1) // of kinds of tasks that it does not ask for
+	if err != nil {
+		return nil, err
+	}
+	return worker.NewCompositeTuner(worker.CompositeTunerOptions{
+		WorkflowSlotSupplier: tasks, ActivitySlotSupplier: activities, LocalActivitySlotSupplier: s.local,
+		NexusSlotSupplier: others, SessionActivitySlotSupplier: others,
+	})
 }
 
 // pollOptions are those of the worker of one queue of polls. It begins with one request at a time, since each holds a

@@ -35,6 +35,7 @@ func benchmarks() []benchmark {
 		{"fleet", benchFleet},
 		{"clauses", benchClauses},
 		{"idle", benchIdle},
+		{"timers", benchTimers},
 	}
 }
 

@@ -15,13 +15,15 @@ import (
 // longestSleep is after how long a timer is looked at again even if nothing is due: rules of time zones change.
 const longestSleep = 24 * time.Hour
 
-// linger is how long before a tick a poll waits for it instead of coming again. The engine's clock may be ahead of the
-// worker's by some of it.
+// linger is how much too early a poll may be to wait for the tick instead of coming again: the engine's clock may be ahead
+// of the worker's.
 const linger = 250 * time.Millisecond
 
 // Runner polls timers. It is safe for concurrent use.
 type Runner struct {
 	clock func() time.Time
+	rest  func() (done func())
+	crowd *crowd
 
 	mu     sync.Mutex
 	timers map[string]versioned // by ref
@@ -34,7 +36,8 @@ type versioned struct {
 
 // Config is what a Runner needs.
 type Config struct {
-	Clock func() time.Time // nil: time.Now
+	Clock func() time.Time     // nil: time.Now
+	Rest  func() (done func()) // called while a poll waits for a tick and needs nothing; nil: nobody wants to know
 }
 
 // New returns a Runner.
@@ -42,7 +45,10 @@ func New(cfg Config) *Runner {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Runner{clock: cfg.Clock, timers: map[string]versioned{}}
+	if cfg.Rest == nil {
+		cfg.Rest = func() func() { return func() {} }
+	}
+	return &Runner{clock: cfg.Clock, rest: cfg.Rest, crowd: newCrowd(), timers: map[string]versioned{}}
 }
 
 // Poll fires the ticks that are due by now, and says when the next is.
@@ -55,26 +61,63 @@ func (r *Runner) Poll(ctx context.Context, req sensor.PollRequest) (sensor.Poll,
 	if err != nil {
 		return sensor.Poll{}, &sensor.Fault{Kind: sensor.FaultConfig, Message: err.Error()}
 	}
-	now := r.clock()
-	p := t.plan(req.Sensor.Ref, cursor, now)
-	if wait := p.next.Sub(now); len(p.ticks) == 0 && !p.next.IsZero() && wait <= linger {
-		if err := sleep(ctx, wait); err != nil {
-			return sensor.Poll{}, err
-		}
-		now = p.next
-		if clock := r.clock(); clock.After(now) {
-			now = clock
-		}
-		p = t.plan(req.Sensor.Ref, cursor, now)
+	p, now, err := r.await(ctx, t, req.Sensor.Ref, cursor)
+	if err != nil {
+		return sensor.Poll{}, err
 	}
 	if err := t.take(ctx, req, cursor, p, now); err != nil {
 		return sensor.Poll{}, err
 	}
-	poll := sensor.Poll{More: p.more, NextAt: p.next, Done: !p.more && p.next.IsZero()}
-	if latest := now.Add(longestSleep); p.next.After(latest) {
-		poll.NextAt = latest
+	return sensor.Poll{More: p.more, NextAt: r.wake(req.Sensor.Ref, p.next, now), Done: !p.more && p.next.IsZero()}, nil
+}
+
+// await plans what to do now, or at the next tick if the poll came for that and is a little early.
+func (r *Runner) await(ctx context.Context, t *Timer, ref string, c *Cursor) (p plan, now time.Time, err error) {
+	now = r.clock()
+	p = t.plan(ref, c, now)
+	if c == nil || p.passed || p.next.IsZero() || !slices.Equal(c.Schedules, t.ids()) {
+		return p, now, nil
 	}
-	return poll, nil
+	early := p.next.Sub(now)
+	if early > r.crowd.lead(ref, p.next)+linger {
+		return p, now, nil
+	}
+	if err := r.sleep(ctx, early); err != nil {
+		return p, now, err
+	}
+	now = p.next
+	if clock := r.clock(); clock.After(now) {
+		now = clock
+	}
+	return t.plan(ref, c, now), now, nil
+}
+
+// wake returns when to poll for the next tick, or to look at the timer again.
+func (r *Runner) wake(ref string, next, now time.Time) time.Time {
+	if next.IsZero() {
+		return next
+	}
+	if latest := now.Add(longestSleep); next.After(latest) {
+		return latest
+	}
+	at := next.Add(-r.crowd.join(ref, next, now))
+	if at.Before(now) {
+		return now
+	}
+	return at
+}
+
+// sleep waits, but no longer than ctx.
+func (r *Runner) sleep(ctx context.Context, d time.Duration) error {
+	defer r.rest()()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // timer returns what the sensor's config says.
@@ -174,16 +217,4 @@ func readCursor(raw json.RawMessage) (*Cursor, error) {
 		return nil, fmt.Errorf(`the cursor %.200s is none of a timer: set it to {"until": "2026-12-01T09:00:00Z"}, or to null to begin anew`, raw)
 	}
 	return &c, nil
-}
-
-// sleep waits, but no longer than ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -3,6 +3,7 @@ package timer_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -250,4 +251,23 @@ func TestCursorsThatOperatorsSet(t *testing.T) {
 	require.ErrorAs(t, err, &fault)
 	require.Equal(t, sensor.FaultConfig, fault.Kind)
 	require.Contains(t, fault.Message, `set it to {"until"`)
+}
+
+// Timers of one process that are due in the same second are woken one after the other, and wait for it.
+func TestACrowdIsWokenBeforeItsSecond(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, `{cron: "0 12 * * *"}`, "11:59:50")
+	noon := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	require.True(t, noon.Equal(b.last.NextAt))
+	for i := range 100 {
+		b.def.Ref, b.cursor = fmt.Sprintf("house.clock%d", i), nil
+		b.poll("11:59:50")
+		require.Equal(t, time.Duration(i+1)*5*time.Millisecond, noon.Sub(b.last.NextAt))
+	}
+	b.poll("11:59:59.500")
+	require.Equal(t, []string{"12:00:00"}, b.times(), "it waits for its second")
+	require.Zero(t, b.fired[0].LateMS)
+	b.def.Ref, b.cursor = "house.clock7", json.RawMessage(`{"until": "2026-11-26T11:00:00Z", "schedules": null}`)
+	b.poll("11:59:59.500")
+	require.Empty(t, b.fired, "it is not to be woken yet")
 }
