@@ -36,6 +36,7 @@ func (s *session) runTarget(ctx context.Context, t *target, flags trial, r *tria
 	}
 	poll, err := s.pollTarget(listen, run, sensor.PollRequest{
 		Sensor: t.sensor, Cursor: t.cursor, Timeout: t.sensor.Spec(cfg.SensorSettings()).Timeout,
+		Seq: func() int64 { return 0 }, Entries: t.entries,
 		Take: func(_ context.Context, part sensor.Part) error {
 			r.take(part)
 			if t.sensor.Streams() {
@@ -58,6 +59,14 @@ func (s *session) runTarget(ctx context.Context, t *target, flags trial, r *tria
 		return logErr // it was listened to for long enough, or has said enough
 	}
 	return errors.Join(err, logErr)
+}
+
+// entries returns what the sensor keeps besides its cursor; of one that is in a folder, nothing.
+func (t *target) entries(ctx context.Context) ([]sensor.Entry, error) {
+	if t.store == nil {
+		return nil, nil
+	}
+	return t.store.Entries(ctx, t.sensor.Ref)
 }
 
 // note adds the log, and the fault if there is one; spell is how their texts are shown.

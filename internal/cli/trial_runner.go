@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/attune-automation/sensors/internal/config"
+	"github.com/attune-automation/sensors/internal/runner/filewatch"
 	"github.com/attune-automation/sensors/internal/runner/process"
 	"github.com/attune-automation/sensors/internal/runner/setup"
 	"github.com/attune-automation/sensors/internal/runner/timer"
@@ -52,6 +53,8 @@ func (t *trialRunner) Poll(ctx context.Context, req sensor.PollRequest) (sensor.
 	switch {
 	case req.Sensor.Runtime == sensor.RuntimeTimer:
 		return timer.New(timer.Config{}).Poll(ctx, req)
+	case req.Sensor.Runtime == sensor.RuntimeFileWatch:
+		return filewatch.New(filewatch.RunnerConfig{Logs: t.logs}).Poll(ctx, req)
 	case !req.Sensor.RunsCode():
 		return sensor.Poll{}, fmt.Errorf("%s has no code to run, and its runtime, %s, sees nothing here: apply the pack to see what it brings",
 			req.Sensor.Ref, req.Sensor.Runtime)
