@@ -34,6 +34,8 @@ func TestExamplesPassTheirTests(t *testing.T) {
 			switch name {
 			case "git_commits":
 				args = append(args, "--config", b.configOf("repository", repository(t)))
+			case "access":
+				args = append(args, "--config", b.configOf("paths", []string{accessLog(t)}))
 			case "log_lines":
 				args = append(args, "--config", b.configOf("path", accessLog(t)), "--for", "1m", "--events", "2")
 			}
@@ -45,10 +47,10 @@ func TestExamplesPassTheirTests(t *testing.T) {
 }
 
 // configOf lets a sensor see a path of the test, which lies below /tmp as a rule, where a sandbox has its own.
-func (b *bench) configOf(key, path string) string {
+func (b *bench) configOf(key string, path any) string {
 	b.t.Helper()
 	b.set("ATTUNE__RUNTIME__SANDBOX", "none")
-	config, err := json.Marshal(map[string]string{key: path})
+	config, err := json.Marshal(map[string]any{key: path})
 	require.NoError(b.t, err)
 	return string(config)
 }

@@ -80,13 +80,14 @@ func run(ctx context.Context, once bool) error {
 
 // apply sets the database up and applies the example pack, pointed at this checkout and at the demo's own site.
 func apply(ctx context.Context, folder, site, log string) error {
-	set := func(key, text string) string {
-		value, _ := json.Marshal(text) // values are YAML, of which JSON is a part; a text is always JSON
+	set := func(key string, what any) string {
+		value, _ := json.Marshal(what) // values are YAML, of which JSON is a part; texts are always JSON
 		return "--set=examples." + key + "=" + string(value)
 	}
 	for _, args := range [][]string{
 		{"migrate"},
-		{"apply", "packs/examples", set("git_commits.repository", folder), set("http_probe.url", site), set("log_lines.path", log)},
+		{"apply", "packs/examples", set("git_commits.repository", folder), set("http_probe.url", site), set("log_lines.path", log),
+			set("access.paths", []string{log})},
 	} {
 		fmt.Printf("$ starter %s\n", strings.Join(args, " "))
 		cmd := exec.CommandContext(ctx, "bin/starter", args...)
