@@ -109,9 +109,15 @@ func (l *loop) endPoll(ctx workflow.Context, polled activities.PollResult) error
 	return l.refresh(ctx)
 }
 
+// breath is how long a sensor rests that its own poll has attended to for as long as it may. It ends the workflow's task,
+// so that orders are heard, and the engine sees that all is well.
+const breath = time.Millisecond
+
 // following returns when the next poll is due: when the code wants it, or else at the interval.
 func (l *loop) following(now time.Time, polled activities.PollResult) time.Time {
 	switch {
+	case polled.Again && polled.Batches > 0:
+		return now.Add(breath)
 	case polled.Again:
 		return now
 	case !polled.NextAt.IsZero():

@@ -106,7 +106,7 @@ func add(root *cobra.Command, group string, commands ...*cobra.Command) {
 func sensorCommands(s *session) []*cobra.Command {
 	return []*cobra.Command{
 		newStartSensor(s), newStopSensor(s), newRestartSensor(s), newPauseSensor(s), newResumeSensor(s), newPollSensor(s),
-		newSetCursor(s), newSensors(s), newStatus(s), newHistory(s), newLogs(s), newDedupe(s), newTimer(s),
+		newSetCursor(s), newSensors(s), newStatus(s), newHistory(s), newLogs(s), newDedupe(s), newDeliveries(s), newTimer(s),
 	}
 }
 

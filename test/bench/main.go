@@ -36,6 +36,7 @@ func benchmarks() []benchmark {
 		{"clauses", benchClauses},
 		{"idle", benchIdle},
 		{"timers", benchTimers},
+		{"webhook", benchWebhook},
 	}
 }
 
