@@ -1,9 +1,6 @@
 package condition
 
-import (
-	"regexp/syntax"
-	"strconv"
-)
+import "strconv"
 
 // An access is a way to find a rule from an event: the rule cannot match an event unless a value that the path leads to
 // is as the access says. That the value is so does not mean that the rule matches.
@@ -25,6 +22,8 @@ const (
 	byFoldedPrefix                   // and which does so folded
 	bySuffix                         // it is a text that ends with text
 	byFoldedSuffix                   // and which does so folded
+	byPart                           // it is a text that has text in it
+	byFoldedPart                     // and which does so folded
 	bySpan                           // it is a number in the span
 	byClause                         // it passes the clause's test, which is done once for all rules with such a clause
 	byTextClause                     // it is a text and does so
@@ -57,7 +56,7 @@ func (a *accessor) condition(c condition, negated bool) ways {
 		return a.condition(c.condition, !negated)
 	case *clause:
 		if c.operator.negative == negated {
-			return a.weigh(c.accesses())
+			return a.weigh(c.accesses(a))
 		}
 	}
 	return ways{}
@@ -135,32 +134,34 @@ func (p *path) text() string {
 
 // span is what the clause leaves of the numbers; false where it is not about a number's size.
 func (c *clause) span() (s span, ok bool) {
-	n := func() *number { n := parseNumber(c.value.raw()); return &n }
+	s = everyNumber
 	switch name := c.operator.name; {
 	case name == "between":
-		low, high, err := rangeOf(c.value)
-		return span{&low, &high}, err == nil
+		low, _ := c.value.first()
+		high, _ := low.after(c.value)
+		return span{rounded(low.raw()), rounded(high.raw())}, true
 	case c.value.kind() != kindNumber:
 		return s, false
 	case name == "greater_than" || name == "greater_or_equal" || name == "gt" || name == "greaterthan":
-		return span{low: n()}, true
+		s.low = rounded(c.value.raw())
+		return s, true
 	case name == "less_than" || name == "less_or_equal" || name == "lt" || name == "lessthan":
-		return span{high: n()}, true
+		s.high = rounded(c.value.raw())
+		return s, true
 	}
 	return s, false
 }
 
 // accesses returns the ways to find the clause's positive test by its field.
-func (c *clause) accesses() []access {
+func (c *clause) accesses(a *accessor) []access {
 	if c.from != nil {
 		return []access{c.by(byPresence, "")}
 	}
 	if s, ok := c.span(); ok {
-		a := c.by(bySpan, "")
-		a.span = s
-		return []access{a}
+		found := c.by(bySpan, "")
+		found.span = s
+		return []access{found}
 	}
-	folding := c.ignoreCase
 	switch c.operator.name {
 	case "exists":
 		return []access{c.by(byPresence, "")}
@@ -171,40 +172,34 @@ func (c *clause) accesses() []access {
 	case "ieq", "iequals":
 		return c.equal(true, c.value)
 	case "equals", "not_equals", "eq", "neq", "nequals":
-		return c.equal(folding, c.value)
+		return c.equal(c.ignoreCase, c.value)
 	case "in", "not_in":
-		return c.equalAny(folding)
+		return c.equalAny(c.ignoreCase)
 	case "inside", "nin", "ninside":
 		if c.value.kind() == kindList {
 			return c.equalAny(false)
 		}
 	case "contains", "not_contains":
-		return c.contained(c.value)
+		return c.contained(a, c.value)
 	case "contains_any":
-		return c.containedAny()
+		return c.containedAny(a)
 	case "contains_all":
 		first, _ := c.value.first()
-		return c.contained(first)
+		return c.contained(a, first)
 	case "istartswith":
-		return c.affix(byPrefix, byFoldedPrefix, true, c.value.str())
+		return c.literal(byPrefix, true, c.value.str())
 	case "starts_with", "not_starts_with", "startswith":
-		return c.affix(byPrefix, byFoldedPrefix, folding, c.value.str())
+		return c.literal(byPrefix, c.ignoreCase, c.value.str())
 	case "iendswith":
-		return c.affix(bySuffix, byFoldedSuffix, true, c.value.str())
+		return c.literal(bySuffix, true, c.value.str())
 	case "ends_with", "not_ends_with", "endswith":
-		return c.affix(bySuffix, byFoldedSuffix, folding, c.value.str())
-	case "wildcard", "not_wildcard", "matchwildcard":
-		if prefix, suffix := literalEnds(c.value.str()); len(prefix) >= len(suffix) && prefix != "" {
-			return c.affix(byPrefix, byFoldedPrefix, folding, prefix)
-		} else if suffix != "" {
-			return c.affix(bySuffix, byFoldedSuffix, folding, suffix)
-		}
-	case "matches", "not_matches", "regex":
-		if found := c.anchored(); found != nil && !folding {
-			return found
-		}
+		return c.literal(bySuffix, c.ignoreCase, c.value.str())
 	case "any", "none":
 		if found := c.elements(); found != nil {
+			return found
+		}
+	default:
+		if found := c.pattern(a); found != nil {
 			return found
 		}
 	}
@@ -213,24 +208,6 @@ func (c *clause) accesses() []access {
 
 func (c *clause) by(kind accessKind, text string) access {
 	return access{root: c.path.root, segments: c.path.segments, kind: kind, text: text}
-}
-
-// tested finds by the clause itself. The budget of a regular expression is for all the values of a path with a wildcard
-// together, so there it is not spent on finding.
-func (c *clause) tested() access {
-	if c.path.wildcard && c.test.program > 0 {
-		return c.by(byPresence, "")
-	}
-	a := c.by(byClause, "")
-	if c.test.takes == setOf(kindString) {
-		a.kind = byTextClause
-	}
-	signature := append([]byte(c.operator.name+" "+c.condition), ' ')
-	signature = strconv.AppendBool(signature, c.ignoreCase)
-	signature = strconv.AppendInt(append(signature, ' '), int64(c.maxText), 10)
-	a.text = string(c.value.appendKey(append(signature, ' ')))
-	a.clause = c
-	return a
 }
 
 func (c *clause) equal(folding bool, v Value) []access {
@@ -254,86 +231,80 @@ func (c *clause) equalAny(folding bool) []access {
 	return found
 }
 
-// contained finds by an element of a list and, for a text, by the clause.
-func (c *clause) contained(v Value) []access {
+// contained finds by an element of a list and, for a text, by a part of it.
+func (c *clause) contained(a *accessor, v Value) []access {
+	found := []access{c.element(v)}
+	if v.kind() == kindString {
+		found = append(found, c.part(a, c.ignoreCase, v.str()))
+	}
+	return found
+}
+
+func (c *clause) element(v Value) access {
 	elements := *c
 	elements.path.segments = below(c.path.segments, segment{kind: segmentEvery, index: -1})
-	found := elements.equal(c.ignoreCase, v)
-	if v.kind() == kindString {
-		found = append(found, c.testedText())
-	}
-	return found
+	return elements.equal(c.ignoreCase, v)[0]
 }
 
-// testedText finds texts by the clause itself.
-func (c *clause) testedText() access {
-	a := c.tested()
-	if a.kind == byClause {
-		a.kind = byTextClause
-	}
-	return a
-}
-
-func (c *clause) containedAny() []access {
+func (c *clause) containedAny(a *accessor) []access {
 	var found []access
-	text := false
 	for e, ok := c.value.first(); ok; e, ok = e.after(c.value) {
-		elements := c.contained(e)
-		found = append(found, elements[0])
-		text = text || e.kind() == kindString
-	}
-	if text {
-		found = append(found, c.testedText())
+		found = append(found, c.contained(a, e)...)
 	}
 	return found
 }
 
-func (c *clause) affix(exact, foldedKind accessKind, folding bool, text string) []access {
+// literal finds by what a text begins or ends with.
+func (c *clause) literal(kind accessKind, folding bool, text string) []access {
 	switch {
 	case text == "":
 		return []access{c.tested()}
 	case folding:
-		return []access{c.by(foldedKind, fold(text))}
+		return []access{c.by(kind+1, fold(text))}
 	default:
-		return []access{c.by(exact, text)}
+		return []access{c.by(kind, text)}
 	}
 }
 
-// anchored finds by what a regular expression begins with, if it begins at the text's beginning.
-func (c *clause) anchored() []access {
-	parsed, err := syntax.Parse(c.value.str(), syntax.Perl)
-	if err != nil || parsed.Op != syntax.OpConcat || len(parsed.Sub) < 2 || parsed.Sub[0].Op != syntax.OpBeginText {
-		return nil
+// gram is how many bytes of a part are looked up.
+const gram = 8
+
+// part finds by those few bytes of a part of texts that find the least.
+func (c *clause) part(a *accessor, folding bool, text string) access {
+	kind := byPart
+	if folding {
+		kind, text = byFoldedPart, fold(text)
 	}
-	var found []access
-	for _, prefix := range literalPrefixes(parsed.Sub[1]) {
-		found = append(found, c.by(byPrefix, prefix))
+	if text == "" {
+		return c.by(byPresence, "")
 	}
-	return found
+	var best access
+	least := 0
+	for i := range max(len(text)-gram, 0) + 1 {
+		found := c.by(kind, text[i:min(i+gram, len(text))])
+		if cost := a.cost(&found); i == 0 || cost < least {
+			best, least = found, cost
+		}
+	}
+	return best
 }
 
-// literalPrefixes returns texts with one of which all begins that the expression matches; none if that is not known.
-func literalPrefixes(re *syntax.Regexp) []string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		if re.Flags&syntax.FoldCase == 0 {
-			return []string{string(re.Rune)}
-		}
-	case syntax.OpCapture, syntax.OpPlus, syntax.OpConcat:
-		return literalPrefixes(re.Sub[0])
-	case syntax.OpAlternate:
-		const most = 100
-		var all []string
-		for _, sub := range re.Sub {
-			prefixes := literalPrefixes(sub)
-			if prefixes == nil || len(all)+len(prefixes) > most {
-				return nil
-			}
-			all = append(all, prefixes...)
-		}
-		return all
+// tested finds by the clause itself. The budget of a regular expression is for all the values of a path with a wildcard
+// together, so there it is not spent on finding.
+func (c *clause) tested() access {
+	if c.path.wildcard && c.test.program > 0 {
+		return c.by(byPresence, "")
 	}
-	return nil
+	a := c.by(byClause, "")
+	if c.test.takes == setOf(kindString) {
+		a.kind = byTextClause
+	}
+	signature := append([]byte(c.operator.name+" "+c.condition), ' ')
+	signature = strconv.AppendBool(signature, c.ignoreCase)
+	signature = strconv.AppendInt(append(signature, ' '), int64(c.maxText), 10)
+	a.text = string(c.value.appendKey(append(signature, ' ')))
+	a.clause = c
+	return a
 }
 
 // elements finds what has an element that satisfies conditions by the one of these that finds best.

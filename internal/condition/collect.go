@@ -1,5 +1,7 @@
 package condition
 
+import "strings"
+
 // collect finds the programs whose ways lead to the value or below it.
 func (p *place) collect(v Value, c *Candidates) {
 	c.add(p.present)
@@ -8,10 +10,11 @@ func (p *place) collect(v Value, c *Candidates) {
 	case kindString:
 		p.collectText(v.str(), c)
 	case kindNumber:
-		n := parseNumber(v.raw())
-		c.addKey(p.keys, n.appendKey(c.key[:0]))
+		if p.keys != nil {
+			c.addKey(p.keys, v.appendKey(c.key[:0]))
+		}
 		if p.spans != nil {
-			p.spans.find(n, c.addNumber)
+			p.spans.find(rounded(v.raw()), c.addNumber)
 		}
 	case kindList, kindObject:
 		if p.containers > 0 {
@@ -55,32 +58,60 @@ func (p *place) collectText(text string, c *Candidates) {
 	if p.keys != nil {
 		c.addKey(p.keys, appendTextKey(c.key[:0], text))
 	}
-	if p.folded != nil || p.affixes[1].table != nil || p.affixes[3].table != nil {
+	p.collectLiterals(byPrefix, text, c)
+	if p.folds() {
 		folded := fold(text)
 		if found, ok := p.folded.get(folded); ok {
 			c.add(found)
 		}
-		p.collectAffixes(1, folded, c)
-		p.collectAffixes(3, folded, c)
+		p.collectLiterals(byFoldedPrefix, folded, c)
 	}
-	p.collectAffixes(0, text, c)
-	p.collectAffixes(2, text, c)
 }
 
-func (p *place) collectAffixes(which int, text string, c *Candidates) {
-	x := &p.affixes[which]
-	isSuffix := which >= 2
-	for _, l := range x.lengths {
+func (p *place) folds() bool {
+	return p.folded != nil || p.literals(byFoldedPrefix).table != nil || p.literals(byFoldedSuffix).table != nil ||
+		p.literals(byFoldedPart).table != nil
+}
+
+func (p *place) literals(kind accessKind) *affixes { return &p.affixes[kind-byPrefix] }
+
+// collectLiterals looks for prefixes of that kind in the text, and for suffixes and parts that are folded likewise.
+func (p *place) collectLiterals(kind accessKind, text string, c *Candidates) {
+	prefixes := p.literals(kind)
+	for _, l := range prefixes.lengths {
 		if l.length > len(text) {
-			return
+			break
 		}
-		part := text[:l.length]
-		if isSuffix {
-			part = text[len(text)-l.length:]
+		c.addText(prefixes.table, text[:l.length])
+	}
+	suffixes := p.literals(kind + bySuffix - byPrefix)
+	for _, l := range suffixes.lengths {
+		if l.length > len(text) {
+			break
 		}
-		if found, ok := x.table.get(part); ok {
-			c.add(found)
+		c.addText(suffixes.table, text[len(text)-l.length:])
+	}
+	parts := p.literals(kind + byPart - byPrefix)
+	// To search for a part is faster than to look all positions up, unless there are many parts.
+	const many = 32
+	if parts.table.size() < many {
+		for part, found := range parts.table.all {
+			if strings.Contains(text, part) {
+				c.add(found)
+			}
 		}
+		return
+	}
+	for _, l := range parts.lengths {
+		for i := range max(len(text)-l.length+1, 0) {
+			c.addText(parts.table, text[i:i+l.length])
+		}
+	}
+}
+
+func (c *Candidates) addText(table *table[*posting], text string) {
+	if found, ok := table.get(text); ok {
+		c.add(found)
 	}
 }
 

@@ -77,6 +77,7 @@ func (c *compiler) rule(conditions json.RawMessage) []condition {
 		c.report(path, "%v", err)
 		return nil
 	}
+	list.doc.nodes = slices.Clone(list.doc.nodes) // a rule lives long: the room for more is not worth its memory
 	if list.kind() != kindList {
 		c.report(path, "%v; put the conditions in [ ], of which an empty one matches every event", wantKind(kindList, list))
 		return nil

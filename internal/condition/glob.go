@@ -3,7 +3,6 @@ package condition
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -79,16 +78,4 @@ func classOf(glob string) (class string, length int) {
 	default:
 		return `[^\x00-\x{10FFFF}]`, length
 	}
-}
-
-// literalEnds returns the characters that stand for themselves at the beginning and at the end of a pattern.
-func literalEnds(glob string) (prefix, suffix string) {
-	first := strings.IndexAny(glob, "*?[")
-	if first < 0 {
-		return glob, glob
-	}
-	if slices.Contains([]byte(glob), '[') {
-		return glob[:first], "" // where a class ends is more than this looks at
-	}
-	return glob[:first], glob[strings.LastIndexAny(glob, "*?")+1:]
 }

@@ -1,5 +1,7 @@
 package condition
 
+import "math"
+
 // Index finds the programs that may match a document without evaluating all of them: it leaves out those of which it is
 // certain that they do not match. Of each program it chooses one clause, or one of each alternative, by which the program
 // is found: hash tables hold the values and prefixes, search trees the ranges, and clauses that are none of these are
@@ -81,10 +83,10 @@ func (e *Editor) cost(a *access) int {
 	switch shared := p.posting(a); a.kind {
 	case byKey, byFolded:
 		return 1 + shared.size()
-	case byPrefix, byFoldedPrefix, bySuffix, byFoldedSuffix:
+	case byPrefix, byFoldedPrefix, bySuffix, byFoldedSuffix, byPart, byFoldedPart:
 		return affixCost + 2*shared.size()
 	case bySpan:
-		if a.span.low == nil || a.span.high == nil {
+		if math.IsInf(a.span.low, 0) || math.IsInf(a.span.high, 0) {
 			return spanCost + p.spans.count()/2
 		}
 		return spanCost + p.spans.count()/64

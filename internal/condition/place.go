@@ -15,7 +15,7 @@ type place struct {
 	keys        *table[*posting]
 	containers  int // how many of the keys are of lists and objects
 	folded      *table[*posting]
-	affixes     [4]affixes // those of byPrefix, byFoldedPrefix, bySuffix and byFoldedSuffix
+	affixes     [byFoldedPart - byPrefix + 1]affixes
 	spans       *spanTree
 	clauses     *table[*tested]
 	textClauses *table[*tested]
@@ -148,7 +148,7 @@ func (p *place) posting(a *access) *posting {
 	case byFolded:
 		found, _ := p.folded.get(a.text)
 		return found
-	case byPrefix, byFoldedPrefix, bySuffix, byFoldedSuffix:
+	case byPrefix, byFoldedPrefix, bySuffix, byFoldedSuffix, byPart, byFoldedPart:
 		found, _ := p.affixes[a.kind-byPrefix].table.get(a.text)
 		return found
 	case byClause, byTextClause:
@@ -188,7 +188,7 @@ func (p *place) change(e *edition, a *access, apply func(*posting) *posting, num
 		p.keys = replaced(e, p.keys, a.text, after)
 	case byFolded:
 		p.folded = replaced(e, p.folded, a.text, after)
-	case byPrefix, byFoldedPrefix, bySuffix, byFoldedSuffix:
+	case byPrefix, byFoldedPrefix, bySuffix, byFoldedSuffix, byPart, byFoldedPart:
 		affixes := &p.affixes[a.kind-byPrefix]
 		affixes.count(len(a.text), present(after)-present(before))
 		affixes.table = replaced(e, affixes.table, a.text, after)
@@ -222,8 +222,8 @@ func retested(e *edition, t *table[*tested], a *access, p *posting) *table[*test
 	return t.with(e, a.text, &tested{a.clause, p})
 }
 
-// An affixes finds the programs of all prefixes, or of all suffixes, of a text: by one look-up for each length that there
-// is.
+// An affixes finds the programs of all prefixes, all suffixes or all parts of a text: by one look-up for each length that
+// there is, and for parts each position.
 type affixes struct {
 	table   *table[*posting]
 	lengths []lengthCount // in order

@@ -1,17 +1,26 @@
 package condition
 
-// A span is the numbers from low to high, both included; a nil one is open at its end.
-type span struct{ low, high *number }
+import (
+	"cmp"
+	"math"
+	"strconv"
+)
+
+// A span is the numbers from low to high, both included. Both are rounded, which leaves a number that is within exactly
+// within when it is rounded, too.
+type span struct{ low, high float64 }
+
+var everyNumber = span{math.Inf(-1), math.Inf(1)}
+
+// rounded returns the float64 next to a JSON number, an infinity for one that is too large.
+func rounded(text string) float64 {
+	f, _ := strconv.ParseFloat(text, 64)
+	return f
+}
 
 // within returns the numbers that are in both spans.
 func (s span) within(other span) span {
-	if s.low == nil || other.low != nil && compareNumbers(*other.low, *s.low) > 0 {
-		s.low = other.low
-	}
-	if s.high == nil || other.high != nil && compareNumbers(*other.high, *s.high) < 0 {
-		s.high = other.high
-	}
-	return s
+	return span{max(s.low, other.low), min(s.high, other.high)}
 }
 
 // A spanTree finds the spans that a number is in. It is a persistent treap in the order of the lower ends, of which each
@@ -21,7 +30,7 @@ type spanTree struct {
 	span        span
 	number      uint32 // of the program
 	size        int
-	greatest    *number // the greatest upper end; nil: one is open
+	greatest    float64 // the greatest upper end
 	left, right *spanTree
 }
 
@@ -33,13 +42,13 @@ func (t *spanTree) count() int {
 }
 
 // find passes the numbers of the programs whose spans x is in.
-func (t *spanTree) find(x number, found func(uint32)) {
-	for t != nil && (t.greatest == nil || compareNumbers(*t.greatest, x) >= 0) {
+func (t *spanTree) find(x float64, found func(uint32)) {
+	for t != nil && t.greatest >= x {
 		t.left.find(x, found)
-		if t.span.low != nil && compareNumbers(*t.span.low, x) > 0 {
+		if t.span.low > x {
 			return
 		}
-		if t.span.high == nil || compareNumbers(*t.span.high, x) >= 0 {
+		if t.span.high >= x {
 			found(t.number)
 		}
 		t = t.right
@@ -48,20 +57,7 @@ func (t *spanTree) find(x number, found func(uint32)) {
 
 // order compares the place of a span with the node's.
 func (t *spanTree) order(s span, number uint32) int {
-	order := 0
-	switch low := t.span.low; {
-	case s.low == nil && low == nil:
-	case s.low == nil:
-		order = -1
-	case low == nil:
-		order = 1
-	default:
-		order = compareNumbers(*s.low, *low)
-	}
-	if order == 0 {
-		order = int(number) - int(t.number)
-	}
-	return order
+	return cmp.Or(cmp.Compare(s.low, t.span.low), cmp.Compare(number, t.number))
 }
 
 // priority makes the tree balanced, most likely, whatever the order of its changes.
@@ -85,8 +81,8 @@ func (t *spanTree) writable(e *edition) *spanTree {
 func (t *spanTree) settle() *spanTree {
 	t.size, t.greatest = 1+t.left.count()+t.right.count(), t.span.high
 	for _, child := range []*spanTree{t.left, t.right} {
-		if child != nil && t.greatest != nil && (child.greatest == nil || compareNumbers(*child.greatest, *t.greatest) > 0) {
-			t.greatest = child.greatest
+		if child != nil {
+			t.greatest = max(t.greatest, child.greatest)
 		}
 	}
 	return t

@@ -34,6 +34,7 @@ func benchmarks() []benchmark {
 		{"cycle", benchCycle},
 		{"fleet", benchFleet},
 		{"clauses", benchClauses},
+		{"rules", benchRules},
 		{"idle", benchIdle},
 		{"timers", benchTimers},
 		{"webhook", benchWebhook},

@@ -1,0 +1,63 @@
+package rule
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/attune-automation/sensors/internal/condition"
+)
+
+// Set is the rules of a trigger at one moment, with an index of them: an event looks only at rules that can match it. It
+// never changes, so any number of goroutines may use it. The nil Set is empty.
+type Set struct {
+	index  *condition.Index
+	chunks []*chunk
+	uses   [condition.Sensor + 1]int // how many rules look at each root
+}
+
+// A chunk is a piece of the list of rules by number: what a change of one of them copies.
+type chunk [256]*Compiled
+
+// Len returns how many rules there are.
+func (s *Set) Len() int {
+	if s == nil {
+		return 0
+	}
+	return s.index.Len()
+}
+
+// Uses reports whether a rule looks at what begins at the root. A document does not need the others.
+func (s *Set) Uses(root condition.Root) bool { return s != nil && s.uses[root] > 0 }
+
+// Finder has the memory that it takes to match one event after the other. It belongs to one goroutine; the zero Finder is
+// ready for use.
+type Finder struct {
+	candidates condition.Candidates
+	matches    []*Compiled
+}
+
+// Match returns the rules that match the event, by ref: the same ones as when each is evaluated. The slice is good until
+// the finder's next call. The error is that of the context.
+func (s *Set) Match(ctx context.Context, doc *Document, f *Finder) ([]*Compiled, error) {
+	f.matches = f.matches[:0]
+	if s == nil {
+		return nil, nil
+	}
+	for _, number := range s.index.Find(&doc.Values, &f.candidates) {
+		r := s.rule(number)
+		matched, err := r.Match(ctx, doc)
+		if err != nil {
+			return nil, err
+		}
+		if matched {
+			f.matches = append(f.matches, r)
+		}
+	}
+	slices.SortFunc(f.matches, func(a, b *Compiled) int { return strings.Compare(a.Rule.Ref, b.Rule.Ref) })
+	return f.matches, nil
+}
+
+func (s *Set) rule(number uint32) *Compiled {
+	return s.chunks[number/uint32(len(chunk{}))][number%uint32(len(chunk{}))]
+}

@@ -1,0 +1,105 @@
+package rule_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/rule"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+func payload(t testing.TB, text string) *rule.Document {
+	t.Helper()
+	value, err := condition.Decode([]byte(text))
+	require.NoError(t, err)
+	return rule.NewDocument(condition.Document{condition.Payload: value})
+}
+
+func branch(ref, name string) *sensor.Rule {
+	return &sensor.Rule{Ref: ref, Condition: "all", Conditions: json.RawMessage(fmt.Sprintf(`[{"field": "branch", "operator": "equals", "value": %q}]`, name))}
+}
+
+func matching(t testing.TB, set *rule.Set, doc *rule.Document) []string {
+	t.Helper()
+	var finder rule.Finder
+	matches, err := set.Match(t.Context(), doc, &finder)
+	require.NoError(t, err)
+	refs := []string{}
+	for _, m := range matches {
+		refs = append(refs, m.Rule.Ref)
+	}
+	return refs
+}
+
+func TestBook(t *testing.T) {
+	t.Parallel()
+	var book rule.Book
+	main, dev := payload(t, `{"branch": "main"}`), payload(t, `{"branch": "dev"}`)
+	require.Empty(t, matching(t, book.Set(), main))
+	require.Empty(t, matching(t, nil, main))
+
+	require.NoError(t, book.Put(branch("b.two", "main")))
+	require.NoError(t, book.Put(branch("b.one", "main")))
+	require.NoError(t, book.Put(&sensor.Rule{Ref: "b.every", Condition: "all", Conditions: json.RawMessage(`[]`)}))
+	first := book.Set()
+	require.Same(t, first, book.Set())
+	require.Equal(t, []string{"b.every", "b.one", "b.two"}, matching(t, first, main))
+	require.Equal(t, 3, first.Len())
+	require.False(t, first.Uses(condition.Sensor))
+
+	require.NoError(t, book.Put(branch("b.two", "dev")))
+	require.NoError(t, book.Put(&sensor.Rule{Ref: "b.every", Condition: "any", Conditions: json.RawMessage(`[{"field": "sensor.ref", "operator": "exists"}]`)}))
+	book.Remove("b.one")
+	book.Remove("b.none")
+	second := book.Set()
+	require.Equal(t, []string{"b.every", "b.one", "b.two"}, matching(t, first, main), "as it was")
+	require.Empty(t, matching(t, second, main))
+	require.Equal(t, []string{"b.two"}, matching(t, second, dev))
+	require.True(t, second.Uses(condition.Sensor))
+
+	require.ErrorContains(t, book.Put(&sensor.Rule{Ref: "b.two", Condition: "all", Conditions: json.RawMessage(`[{}]`)}), "is empty")
+	require.Empty(t, matching(t, book.Set(), dev), "what does not compile matches nothing")
+	require.Equal(t, 2, book.Len())
+
+	require.NoError(t, book.Put(branch("b.new", "dev")))
+	book.Keep([]string{"b.new"})
+	require.Equal(t, []string{"b.new"}, matching(t, book.Set(), dev))
+	require.Equal(t, 1, book.Len())
+	require.False(t, book.Set().Uses(condition.Sensor))
+}
+
+// TestBookOfMany changes rules one by one, far beyond one chunk, and compares with what each of them says.
+func TestBookOfMany(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	var book rule.Book
+	names := map[string]string{}
+	for i := range 3000 {
+		ref := fmt.Sprintf("b.r%d", random.IntN(1200))
+		if random.IntN(4) == 0 {
+			book.Remove(ref)
+			delete(names, ref)
+		} else {
+			names[ref] = fmt.Sprintf("name%d", random.IntN(100))
+			require.NoError(t, book.Put(branch(ref, names[ref])))
+		}
+		if i%50 != 0 {
+			continue
+		}
+		name, want := fmt.Sprintf("name%d", random.IntN(100)), []string{}
+		for ref, has := range names {
+			if has == name {
+				want = append(want, ref)
+			}
+		}
+		slices.Sort(want)
+		require.Equal(t, want, matching(t, book.Set(), payload(t, fmt.Sprintf(`{"branch": %q}`, name))))
+		require.Equal(t, len(names), book.Set().Len())
+	}
+}
