@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -100,6 +101,10 @@ func (s ruleStore) RulesetVersion(_ context.Context, ref string) (int64, error) 
 
 func (s ruleStore) Ruleset(_ context.Context, ref string) (sensor.Ruleset, error) {
 	return sensor.Ruleset{TriggerRef: ref, Version: s[ref].Ruleset, Rules: []sensor.Rule{s[ref]}}, nil
+}
+
+func (s ruleStore) RulesetSince(context.Context, string, int64) (sensor.RulesetChange, error) {
+	return sensor.RulesetChange{}, errors.New("nothing ever changes")
 }
 
 func TestEachEventIsMatchedByTheRulesOfItsTrigger(t *testing.T) {

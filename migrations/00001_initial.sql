@@ -169,7 +169,7 @@ create table attune.rule (
     updated       timestamptz not null default now()
 );
 create index rule_pack on attune.rule (pack);
-create index rule_trigger on attune.rule (trigger);
+create index rule_trigger on attune.rule (trigger, ruleset);
 comment on table attune.rule is 'Trigger + condition + action: which events matter and what is to be done.';
 comment on column attune.rule.id is 'Internal key.';
 comment on column attune.rule.ref is 'Public key, pack.name.';
@@ -205,6 +205,7 @@ create table attune.rule_version (
     primary key (rule_ref, version)
 );
 create index rule_version_trigger_ref on attune.rule_version (trigger_ref, ruleset);
+create index rule_version_ended on attune.rule_version (trigger_ref, ended_ruleset) where ended_ruleset is not null;
 comment on table attune.rule_version is 'What a rule was from one change to the next. Kept by ref, also when the rule is deleted.';
 comment on column attune.rule_version.rule_ref is 'Ref of the rule.';
 comment on column attune.rule_version.version is 'The rule''s version, from 1.';

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -27,8 +28,18 @@ func (s *Set) Len() int {
 	return s.index.Len()
 }
 
-// Uses reports whether a rule looks at what begins at the root. A document does not need the others.
-func (s *Set) Uses(root condition.Root) bool { return s != nil && s.uses[root] > 0 }
+// Needs returns what the rules look at.
+func (s *Set) Needs() Needs {
+	needs := Needs{}
+	if s != nil {
+		for _, root := range roots {
+			if s.uses[root] > 0 {
+				needs[root] = true
+			}
+		}
+	}
+	return needs
+}
 
 // Finder has the memory that it takes to match one event after the other. It belongs to one goroutine; the zero Finder is
 // ready for use.
@@ -37,8 +48,8 @@ type Finder struct {
 	matches    []*Compiled
 }
 
-// Match returns the rules that match the event, by ref: the same ones as when each is evaluated. The slice is good until
-// the finder's next call. The error is that of the context.
+// Match returns the rules that match the event, the same ones as when each is evaluated, in the order of their enforcements:
+// by priority, the highest first, then by ref. The slice is good until the finder's next call. The error is that of the context.
 func (s *Set) Match(ctx context.Context, doc *Document, f *Finder) ([]*Compiled, error) {
 	f.matches = f.matches[:0]
 	if s == nil {
@@ -54,7 +65,9 @@ func (s *Set) Match(ctx context.Context, doc *Document, f *Finder) ([]*Compiled,
 			f.matches = append(f.matches, r)
 		}
 	}
-	slices.SortFunc(f.matches, func(a, b *Compiled) int { return strings.Compare(a.Rule.Ref, b.Rule.Ref) })
+	slices.SortFunc(f.matches, func(a, b *Compiled) int {
+		return cmp.Or(cmp.Compare(b.Rule.Priority, a.Rule.Priority), strings.Compare(a.Rule.Ref, b.Rule.Ref))
+	})
 	return f.matches, nil
 }
 

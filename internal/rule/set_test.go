@@ -51,7 +51,12 @@ func TestBook(t *testing.T) {
 	require.Same(t, first, book.Set())
 	require.Equal(t, []string{"b.every", "b.one", "b.two"}, matching(t, first, main))
 	require.Equal(t, 3, first.Len())
-	require.False(t, first.Uses(condition.Sensor))
+	require.Empty(t, first.Needs())
+
+	urgent := branch("b.two", "main")
+	urgent.Priority = 1
+	require.NoError(t, book.Put(urgent))
+	require.Equal(t, []string{"b.two", "b.every", "b.one"}, matching(t, book.Set(), main), "by priority, then by ref")
 
 	require.NoError(t, book.Put(branch("b.two", "dev")))
 	require.NoError(t, book.Put(&sensor.Rule{Ref: "b.every", Condition: "any", Conditions: json.RawMessage(`[{"field": "sensor.ref", "operator": "exists"}]`)}))
@@ -61,7 +66,7 @@ func TestBook(t *testing.T) {
 	require.Equal(t, []string{"b.every", "b.one", "b.two"}, matching(t, first, main), "as it was")
 	require.Empty(t, matching(t, second, main))
 	require.Equal(t, []string{"b.two"}, matching(t, second, dev))
-	require.True(t, second.Uses(condition.Sensor))
+	require.Equal(t, rule.Needs{condition.Sensor: true}, second.Needs())
 
 	require.ErrorContains(t, book.Put(&sensor.Rule{Ref: "b.two", Condition: "all", Conditions: json.RawMessage(`[{}]`)}), "is empty")
 	require.Empty(t, matching(t, book.Set(), dev), "what does not compile matches nothing")
@@ -71,7 +76,7 @@ func TestBook(t *testing.T) {
 	book.Keep([]string{"b.new"})
 	require.Equal(t, []string{"b.new"}, matching(t, book.Set(), dev))
 	require.Equal(t, 1, book.Len())
-	require.False(t, book.Set().Uses(condition.Sensor))
+	require.Empty(t, book.Set().Needs())
 }
 
 // TestBookOfMany changes rules one by one, far beyond one chunk, and compares with what each of them says.

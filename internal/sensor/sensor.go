@@ -219,3 +219,10 @@ type Ruleset struct {
 	Version    int64
 	Rules      []Rule
 }
+
+// RulesetChange is what has become of a trigger's ruleset since an earlier version.
+type RulesetChange struct {
+	Version int64
+	Rules   []Rule   // enabled ones that are new or changed
+	Gone    []string // refs of rules that are in force no more: deleted, disabled, or of another trigger
+}

@@ -13,10 +13,14 @@ import (
 
 // bumpRulesets counts one change for each trigger that gets, loses or keeps a changed rule, however many they are.
 func (w *packWriter) bumpRulesets(ctx context.Context) error {
+	changed := map[string]bool{}
+	for _, c := range w.changes {
+		changed[c.Ref] = changed[c.Ref] || c.Kind == kindRule
+	}
 	var triggers []string
 	for _, p := range []sensor.Pack{w.stored, w.pack} {
 		for _, r := range p.Rules {
-			if slices.ContainsFunc(w.changes, func(c sensor.Change) bool { return c.Kind == kindRule && c.Ref == r.Ref }) {
+			if changed[r.Ref] {
 				triggers = append(triggers, r.TriggerRef)
 			}
 		}
@@ -33,9 +37,12 @@ func (w *packWriter) bumpRulesets(ctx context.Context) error {
 // writeRules follows bumpRulesets: each rule keeps the ruleset that it came with. What it was before ends in the same
 // statement, and what it is now is kept as a version.
 func (w *packWriter) writeRules(ctx context.Context) error {
-	changed := w.changed(kindRule)
+	changed := map[string]bool{}
+	for _, ref := range w.changed(kindRule) {
+		changed[ref] = true
+	}
 	for _, r := range w.pack.Rules {
-		if !slices.Contains(changed, r.Ref) {
+		if !changed[r.Ref] {
 			continue
 		}
 		tag, err := w.tx.Exec(ctx, `

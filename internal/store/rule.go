@@ -50,6 +50,38 @@ func (s *Store) Ruleset(ctx context.Context, triggerRef string) (sensor.Ruleset,
 	return set, nil
 }
 
+// RulesetSince returns what has become of the trigger's ruleset since a version that it had.
+func (s *Store) RulesetSince(ctx context.Context, triggerRef string, version int64) (sensor.RulesetChange, error) {
+	var change sensor.RulesetChange
+	args := pgx.NamedArgs{"ref": triggerRef, "version": version}
+	err := s.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
+		change.Version, err = rulesetVersion(ctx, tx, triggerRef)
+		if err != nil {
+			return err
+		}
+		change.Rules, err = list[sensor.Rule](ctx, tx, `
+			select `+ruleColumns+` from `+ruleTables+`
+			where r.trigger = (select id from attune.trigger where ref = @ref) and r.ruleset > @version and r.enabled`, args)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
+			select distinct v.rule_ref
+			from attune.rule_version v
+			where v.trigger_ref = @ref and v.ended_ruleset > @version
+				and not exists (select from attune.rule r where r.ref = v.rule_ref and r.trigger_ref = @ref and r.enabled)`, args)
+		if err != nil {
+			return err
+		}
+		change.Gone, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		return sensor.RulesetChange{}, fmt.Errorf("loading what changed of the rules of trigger %q: %w", triggerRef, err)
+	}
+	return change, nil
+}
+
 // Rule returns one rule.
 func (s *Store) Rule(ctx context.Context, ref string) (sensor.Rule, error) {
 	rule, err := one[sensor.Rule](ctx, s.pool,

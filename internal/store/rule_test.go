@@ -43,6 +43,59 @@ func TestRulesetOfGoneTrigger(t *testing.T) {
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 }
 
+// TestRulesetSince proves that a ruleset that is brought up to date is the one that is loaded anew.
+func TestRulesetSince(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.apply(t, weather(), store.ApplyOptions{})
+	since := b.ruleset(t, "weather.reading")
+	none, err := b.RulesetSince(b.ctx, "weather.reading", since)
+	require.NoError(t, err)
+	require.Equal(t, sensor.RulesetChange{Version: since, Rules: none.Rules, Gone: none.Gone}, none)
+	require.Empty(t, none.Rules)
+	require.Empty(t, none.Gone)
+
+	steps := []struct {
+		name         string
+		change       func(*sensor.Pack)
+		changed      []string
+		gone         []string
+		stormChanged []string
+		stormGone    []string
+	}{
+		{"changed", func(p *sensor.Pack) { p.Rules[0].Condition = "any" }, []string{"weather.frost"}, []string{}, []string{}, []string{}},
+		{"disabled", func(p *sensor.Pack) { p.Rules[1].Enabled = false }, []string{"weather.frost"}, []string{"weather.heat"}, []string{}, []string{}},
+		{"moved", func(p *sensor.Pack) { p.Rules[0].TriggerRef = "weather.storm" }, []string{}, []string{"weather.frost", "weather.heat"}, []string{"weather.frost"}, []string{}},
+		{"added", func(p *sensor.Pack) {
+			p.Rules[1].Enabled = true
+			added := p.Rules[1]
+			added.Ref = "weather.new"
+			p.Rules = append(p.Rules, added)
+		}, []string{"weather.heat", "weather.new"}, []string{"weather.frost"}, []string{"weather.frost"}, []string{}},
+		{"deleted", func(p *sensor.Pack) { p.Rules = p.Rules[1:2] }, []string{"weather.heat"}, []string{"weather.frost", "weather.new"}, []string{}, []string{"weather.frost"}},
+	}
+	pack := weather()
+	for _, step := range steps {
+		step.change(&pack)
+		b.apply(t, pack, store.ApplyOptions{Prune: true})
+		for trigger, want := range map[string][2][]string{
+			"weather.reading": {step.changed, step.gone}, "weather.storm": {step.stormChanged, step.stormGone},
+		} {
+			from := since
+			if trigger == "weather.storm" {
+				from = 0
+			}
+			change, err := b.RulesetSince(b.ctx, trigger, from)
+			require.NoError(t, err)
+			require.Equal(t, b.ruleset(t, trigger), change.Version, step.name)
+			require.ElementsMatch(t, want[0], refs(change.Rules), "%s: %s", step.name, trigger)
+			require.ElementsMatch(t, want[1], change.Gone, "%s: %s", step.name, trigger)
+		}
+	}
+	_, err = b.RulesetSince(b.ctx, "weather.none", 0)
+	require.ErrorIs(t, err, sensor.ErrNotFound)
+}
+
 func TestRules(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

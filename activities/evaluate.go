@@ -1,0 +1,107 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/attune-automation/sensors/internal/rule"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// An evaluator matches one event after the other. It belongs to one goroutine.
+type evaluator struct {
+	sets    rulesets
+	readers map[string]*rule.Reader
+	finder  rule.Finder
+}
+
+func (s rulesets) evaluator() *evaluator {
+	v := &evaluator{sets: s, readers: make(map[string]*rule.Reader, len(s))}
+	for trigger, rules := range s {
+		v.readers[trigger] = rule.NewReader(rules.needs)
+	}
+	return v
+}
+
+// match returns what matches of the event's trigger, in the order of the rules.
+func (v *evaluator) match(ctx context.Context, event *sensor.Event) ([]sensor.Match, error) {
+	rules := v.sets[event.TriggerRef]
+	if rules.set.Len() == 0 {
+		return nil, ctx.Err()
+	}
+	doc, err := v.readers[event.TriggerRef].Read(event)
+	if err != nil {
+		return nil, fmt.Errorf("event %d: %w", event.ID, err)
+	}
+	found, err := rules.set.Match(ctx, doc, &v.finder)
+	if err != nil {
+		return nil, err
+	}
+	matches := make([]sensor.Match, len(found))
+	for i, r := range found {
+		matches[i] = sensor.Match{Event: event, Rule: r.Rule}
+	}
+	return matches, ctx.Err()
+}
+
+const (
+	// probed is how many events are matched before it is known what one takes.
+	probed = 8
+	// worthwhile is the time that it has to take to match a batch before it is spread over the processors.
+	worthwhile = 2 * time.Millisecond
+)
+
+// match evaluates the rules of its trigger on every event; matches are in the order of the events, then of the rules.
+func (s rulesets) match(ctx context.Context, events []sensor.Event) ([]sensor.Match, error) {
+	first := events[:min(probed, len(events))]
+	start := time.Now()
+	matches, err := s.spread(ctx, first, 1)
+	if err != nil {
+		return nil, err
+	}
+	rest := events[len(first):]
+	processors := 1
+	if time.Since(start)*time.Duration(len(rest)) > worthwhile*probed {
+		processors = runtime.GOMAXPROCS(0)
+	}
+	more, err := s.spread(ctx, rest, processors)
+	return append(matches, more...), err
+}
+
+// spread matches the events on so many processors.
+func (s rulesets) spread(ctx context.Context, events []sensor.Event, processors int) ([]sensor.Match, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	matches := make([][]sensor.Match, len(events))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(processors, len(events)) {
+		workers.Go(func() {
+			defer func() {
+				if p := recover(); p != nil { // which nobody else would, in a goroutine of our own
+					cancel(fmt.Errorf("matching panicked: %v\n%s", p, debug.Stack()))
+				}
+			}()
+			v := s.evaluator()
+			for i := next.Add(1) - 1; i < int64(len(events)); i = next.Add(1) - 1 {
+				found, err := v.match(ctx, &events[i])
+				if err != nil {
+					cancel(err) // the others stop as well
+					return
+				}
+				matches[i] = found
+			}
+		})
+	}
+	workers.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return slices.Concat(matches...), nil
+}
