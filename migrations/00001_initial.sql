@@ -373,8 +373,12 @@ create table attune.enforcement (
     conditions  jsonb       not null,
     created     timestamptz not null default now(),
     resolved_at timestamptz,
-    unique (event, rule_ref)
+    replay        bigint,
+    replayed_from bigint,
+    forced        bigint    not null default 0,
+    unique (event, rule_ref, forced)
 );
+create index enforcement_replay on attune.enforcement (replay, event) where replay is not null;
 create index enforcement_rule_ref on attune.enforcement (rule_ref, id);
 create index enforcement_trigger_ref on attune.enforcement (trigger_ref, id);
 create index enforcement_created on attune.enforcement using brin (created);
@@ -392,6 +396,9 @@ comment on column attune.enforcement.condition is 'The rule''s condition at the 
 comment on column attune.enforcement.conditions is 'The rule''s conditions at the match.';
 comment on column attune.enforcement.created is 'When the row was written.';
 comment on column attune.enforcement.resolved_at is 'When who acts on it was done; null: not yet.';
+comment on column attune.enforcement.replay is 'The replay that wrote it; null: the event was matched.';
+comment on column attune.enforcement.replayed_from is 'The enforcement of the same event and rule that a forced replay repeats; null: there was none.';
+comment on column attune.enforcement.forced is 'The forced replay that wrote it, which may repeat what is there; 0: it is the only one of its event and rule.';
 
 create table attune.shadow_match (
     event        bigint      not null,
@@ -406,6 +413,36 @@ comment on column attune.shadow_match.event is 'The event that matched. Not a fo
 comment on column attune.shadow_match.rule_ref is 'Ref of the rule that matched.';
 comment on column attune.shadow_match.rule_version is 'The rule''s version at the match, see rule_version.';
 comment on column attune.shadow_match.created is 'When the row was written.';
+
+create table attune.replay (
+    id           bigint      generated always as identity primary key,
+    trigger_refs text[]      not null default '{}',
+    rule_refs    text[]      not null default '{}',
+    since        timestamptz,
+    until        timestamptz,
+    first_event  bigint      not null,
+    last_event   bigint      not null,
+    events       bigint      not null,
+    forced       boolean     not null default false,
+    dry_run      boolean     not null default false,
+    rate         integer     not null check (rate > 0),
+    created      timestamptz not null default now(),
+    finished     timestamptz
+);
+comment on table attune.replay is 'An order to match events that are there with the rules as they are now.';
+comment on column attune.replay.id is 'Internal and public key.';
+comment on column attune.replay.trigger_refs is 'Refs of the triggers whose events are taken; empty: of all.';
+comment on column attune.replay.rule_refs is 'Refs of the rules that are evaluated; empty: all that are enabled.';
+comment on column attune.replay.since is 'Events written at or after are taken; null: no such limit.';
+comment on column attune.replay.until is 'Events written before are taken; null: no such limit.';
+comment on column attune.replay.first_event is 'The first of the events, when it was ordered.';
+comment on column attune.replay.last_event is 'The last of them: later ones are not its business.';
+comment on column attune.replay.events is 'How many they were.';
+comment on column attune.replay.forced is 'True: it also writes enforcements of events and rules that have one.';
+comment on column attune.replay.dry_run is 'True: it only counts.';
+comment on column attune.replay.rate is 'The most enforcements that it writes in a second.';
+comment on column attune.replay.created is 'When it was ordered.';
+comment on column attune.replay.finished is 'When it was through, or stopped, and all its messages confirmed; null: it goes on.';
 
 -- +goose Down
 drop schema attune cascade;

@@ -10,4 +10,5 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflow(Sensor)
 	r.RegisterWorkflow(SensorManager)
 	r.RegisterWorkflow(EmitEvent)
+	r.RegisterWorkflow(Replay)
 }

@@ -20,6 +20,7 @@ var (
 	drainer    *activities.Drainer
 	emitter    *activities.Emitter
 	reconciler *activities.Reconciler
+	replayer   *activities.Replayer
 )
 
 const (

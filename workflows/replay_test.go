@@ -1,65 +1,54 @@
-package workflows
+package workflows_test
 
 import (
-	"path/filepath"
+	"context"
+	"errors"
 	"testing"
-	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/attune-automation/sensors/activities"
+	"github.com/attune-automation/sensors/workflows"
 )
 
-// The histories were recorded by scripts/record-histories from a release. They show that a sensor which runs while its
-// worker is upgraded goes on: a change of the workflows that breaks this is refused here.
-func TestRecordedHistoriesReplay(t *testing.T) {
+// A replay carries over how far it is when it continues as new, and goes on from there.
+func TestReplayContinuesAsNew(t *testing.T) {
 	t.Parallel()
-	for _, file := range recorded(t) {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			t.Parallel()
-			replayer := worker.NewWorkflowReplayer()
-			Register(replayer)
-			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(silent{}, file))
-		})
-	}
-}
+	var replayer *activities.Replayer
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetContinueAsNewSuggested(true)
+	env.OnActivity(replayer.ReplayEvents, mock.Anything, activities.ReplayOrder{ReplayID: 7}).Return(activities.ReplayPart{
+		ReplayCounts: activities.ReplayCounts{Events: 3, Enforcements: 2, Rules: []activities.RuleCount{{RuleRef: "a.b", Enforcements: 2}}},
+		After:        12, Total: 9,
+	}, nil)
+	env.ExecuteWorkflow(workflows.Replay, workflows.ReplayInput{ReplayID: 7})
+	var again *workflow.ContinueAsNewError
+	require.True(t, errors.As(env.GetWorkflowError(), &again))
+	var next workflows.ReplayInput
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
+	require.EqualValues(t, 12, next.Status.After)
+	require.EqualValues(t, 2, next.Status.Enforcements)
 
-// A workflow that does anything else than what was recorded is refused, by every history that it has.
-func TestAnotherWorkflowDoesNotReplay(t *testing.T) {
-	t.Parallel()
-	for _, file := range recorded(t) {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			t.Parallel()
-			replayer := worker.NewWorkflowReplayer()
-			for _, name := range []string{"Sensor", "SensorManager", "EmitEvent"} {
-				replayer.RegisterWorkflowWithOptions(hesitant, workflow.RegisterOptions{Name: name})
+	env = suite.NewTestWorkflowEnvironment()
+	env.OnActivity(replayer.ReplayEvents, mock.Anything, mock.Anything).Return(
+		func(_ context.Context, in activities.ReplayOrder) (activities.ReplayPart, error) {
+			if in.After != 12 {
+				return activities.ReplayPart{}, errors.New("it began anew")
 			}
-			require.ErrorContains(t, replayer.ReplayWorkflowHistoryFromJSONFile(silent{}, file), nondeterminism)
+			return activities.ReplayPart{
+				ReplayCounts: activities.ReplayCounts{Events: 6, Enforcements: 1, Rules: []activities.RuleCount{{RuleRef: "a.b", Enforcements: 1}}},
+				After:        20, Total: 9, Done: true,
+			}, nil
 		})
-	}
+	env.ExecuteWorkflow(workflows.Replay, next)
+	require.NoError(t, env.GetWorkflowError())
+	var status workflows.ReplayStatus
+	require.NoError(t, env.GetWorkflowResult(&status))
+	require.Equal(t, activities.ReplayCounts{Events: 9, Enforcements: 3, Rules: []activities.RuleCount{{RuleRef: "a.b", Enforcements: 3}}}, status.ReplayCounts)
+	require.True(t, status.Done)
 }
-
-// nondeterminism is the code of Temporal's errors by which a replay is refused.
-const nondeterminism = "TMPRL1100"
-
-// hesitant sleeps before it does what was recorded.
-func hesitant(ctx workflow.Context) error {
-	return workflow.Sleep(ctx, time.Hour)
-}
-
-// recorded returns the files of the recorded histories.
-func recorded(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*.json"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	return files
-}
-
-// silent is a logger that says nothing.
-type silent struct{}
-
-func (silent) Debug(string, ...any) {}
-func (silent) Info(string, ...any)  {}
-func (silent) Warn(string, ...any)  {}
-func (silent) Error(string, ...any) {}

@@ -31,12 +31,15 @@ type enforcementRow struct {
 	Condition  string          `json:"condition"`
 	Conditions json.RawMessage `json:"conditions"`
 	Payload    json.RawMessage `json:"payload"`
+	Replay     *int64          `json:"replay_id,omitempty"`     // none: its event was matched when it came
+	From       *int64          `json:"replayed_from,omitempty"` // the enforcement that a forced replay repeats
 }
 
 func newEnforcementRow(e sensor.Enforcement) enforcementRow {
 	return enforcementRow{
 		ID: e.ID, Created: e.Created, RuleRef: e.RuleRef, Version: e.RuleVersion, TriggerRef: e.TriggerRef, EventID: e.EventID, Status: e.Status,
 		ResolvedAt: e.ResolvedAt, Config: e.Config, Condition: e.Condition, Conditions: e.Conditions, Payload: e.Payload,
+		Replay: e.Replay, From: e.ReplayedFrom,
 	}
 }
 
@@ -133,6 +136,8 @@ func showEnforcement(s *session, row enforcementRow) error {
 		line{"event", strconv.FormatInt(row.EventID, 10)},
 		line{"status", row.Status},
 		line{"resolved", resolved},
+		line{"replay", optionalID(row.Replay)},
+		line{"replayed from", optionalID(row.From)},
 		line{"action", indented(row.Config)},
 		line{"conditions (" + row.Condition + ")", indented(row.Conditions)},
 		line{"payload", indented(row.Payload)},

@@ -58,6 +58,8 @@ func NewEnforcementCreated(service string, e sensor.Enforcement) Envelope[Enforc
 			EventID:       e.EventID,
 			TriggerRef:    e.TriggerRef,
 			Payload:       e.Payload,
+			ReplayID:      e.Replay,
+			ReplayedFrom:  e.ReplayedFrom,
 		},
 	}
 }

@@ -51,6 +51,10 @@ type EnforcementCreated struct {
 	TriggerRef string `json:"trigger_ref"`
 	// The event's payload, any JSON value.
 	Payload json.RawMessage `json:"payload"`
+	// ID of the replay that wrote it; absent: its event was matched when it came.
+	ReplayID *int64 `json:"replay_id,omitempty"`
+	// ID of the enforcement of the same event and rule that a forced replay repeats; absent: there was none.
+	ReplayedFrom *int64 `json:"replayed_from,omitempty"`
 }
 
 // MessageType implements Payload.

@@ -199,4 +199,6 @@ type Enforcement struct {
 	Conditions   json.RawMessage
 	Created      time.Time
 	ResolvedAt   *time.Time
+	Replay       *int64 // the replay that wrote it; nil: its event was matched
+	ReplayedFrom *int64 // the enforcement that a forced replay repeats; nil: there was none
 }

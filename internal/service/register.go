@@ -27,6 +27,7 @@ func (s *Service) register(w worker.Worker, steps *steps) {
 	w.RegisterActivity(steps.drainer)
 	w.RegisterActivity(&activities.Keeper{Store: s.store, Settings: settings})
 	w.RegisterActivity(&activities.Emitter{Store: s.store})
+	w.RegisterActivity(&activities.Replayer{Store: s.store, Matcher: steps.matcher})
 	w.RegisterActivity(&activities.Reconciler{
 		Store: s.store, Fleet: s.fleet, Settings: settings, Limit: s.config.Sensor.MaxConcurrentSensors,
 		Interval: s.config.Sensor.ManagerInterval, Keep: s.config.Webhooks.DeliveryTTL, Logger: s.logger.Named("manager"),

@@ -47,7 +47,8 @@ type AuditEvent struct {
 	ShadowRefs  []string // of the shadow rules that it is recorded as a match of
 }
 
-// AuditEnforcement is what a message of an enforcement is known by.
+// AuditEnforcement is what a message of an enforcement is known by. One of a replay that goes on counts as one of a batch
+// whose messages are still to be confirmed.
 type AuditEnforcement struct {
 	ID          int64
 	RuleRef     string
@@ -112,7 +113,7 @@ func (v *AuditView) Batches(ctx context.Context) iter.Seq2[AuditBatch, error] {
 func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] {
 	return stream[AuditEvent](ctx, v.tx, "reading events", `
 		select `+eventColumns+`, b.seq, b.status as batch_status, (b.rulesets ->> e.trigger_ref)::bigint as ruleset,
-			array(select n.rule_ref from attune.enforcement n where n.event = e.id order by n.rule_ref) as rule_refs,
+			array(select n.rule_ref from attune.enforcement n where n.event = e.id and n.replay is null order by n.rule_ref) as rule_refs,
 			array(select m.rule_ref from attune.shadow_match m where m.event = e.id) as shadow_refs
 		from attune.event e join attune.poll_batch b on b.id = e.batch
 		order by b.sensor_ref, b.seq, b.id, e.position`)
@@ -121,10 +122,12 @@ func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] {
 // Enforcements yields every enforcement, by ID.
 func (v *AuditView) Enforcements(ctx context.Context) iter.Seq2[AuditEnforcement, error] {
 	return stream[AuditEnforcement](ctx, v.tx, "reading enforcements", `
-		select n.id, n.rule_ref, n.event as event_id, b.status as batch_status, n.created
+		select n.id, n.rule_ref, n.event as event_id, n.created,
+			case when n.replay is not null and r.finished is null then 'matched' else b.status end as batch_status
 		from attune.enforcement n
 		join attune.event e on e.id = n.event
 		join attune.poll_batch b on b.id = e.batch
+		left join attune.replay r on r.id = n.replay
 		order by n.id`)
 }
 

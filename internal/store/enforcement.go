@@ -12,7 +12,7 @@ import (
 
 const enforcementSelect = `
 	select n.id, n.rule as rule_id, n.rule_ref, n.rule_version, n.event as event_id, e.created as event_created, n.trigger_ref, n.config,
-		n.payload, n.status, n.condition, n.conditions, n.created, n.resolved_at
+		n.payload, n.status, n.condition, n.conditions, n.created, n.resolved_at, n.replay, n.replayed_from
 	from attune.enforcement n join attune.event e on e.id = n.event`
 
 // EnforcementFilter selects enforcements. Zero fields select everything.
@@ -27,7 +27,7 @@ type EnforcementFilter struct {
 	Limit      int       // 0: 100
 }
 
-// EnforcementsOfBatch returns the enforcements of a batch's events, ordered by ID.
+// EnforcementsOfBatch returns the enforcements of a batch's events, ordered by ID, but for those of replays.
 func (s *Store) EnforcementsOfBatch(ctx context.Context, batchID int64) ([]sensor.Enforcement, error) {
 	enforcements, err := enforcementsOfBatch(ctx, s.pool, batchID)
 	if err != nil {
@@ -76,7 +76,7 @@ func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]senso
 	rows, err := q.Query(ctx, `
 		select n.id, n.rule, n.rule_ref, n.rule_version, n.event, n.config, n.status, n.condition, n.conditions, n.created, n.resolved_at
 		from attune.event e join attune.enforcement n on n.event = e.id
-		where e.batch = @batch
+		where e.batch = @batch and n.replay is null
 		order by n.id`, pgx.NamedArgs{"batch": batchID})
 	if err != nil {
 		return nil, err

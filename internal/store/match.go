@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -33,7 +34,7 @@ func (s *Store) CommitEnforcements(
 			if err := insertShadowMatches(ctx, tx, batchID, shadows); err != nil {
 				return err
 			}
-			stored, err = insertEnforcements(ctx, tx, batchID, rulesets, orders)
+			stored, err = insertEnforcements(ctx, tx, origin{batch: batchID, rulesets: rulesets}, orders)
 			if err != nil || !matchedBefore {
 				return err
 			}
@@ -47,21 +48,42 @@ func (s *Store) CommitEnforcements(
 	return stored, nil
 }
 
+// origin is what makes enforcements be written.
+type origin struct {
+	batch    int64            // that is matched; 0: a replay
+	rulesets map[string]int64 // that it is matched against, by trigger
+	replay   int64            // 0: none
+	forced   bool             // the replay repeats what is there
+}
+
+// args are the values that the origin gives to its rows.
+func (o origin) args() pgx.NamedArgs {
+	args := pgx.NamedArgs{"batch": o.batch, "replay": nil, "forced": 0}
+	if o.replay != 0 {
+		args["replay"] = o.replay
+	}
+	if o.forced {
+		args["forced"] = o.replay
+	}
+	return args
+}
+
 // insertEnforcements takes each payload from its event: it never travels. A match of an event that is not of the batch
 // violates not-null instead of going missing. The batch is no condition of the join, which would have the planner, who
 // cannot know how many events it has, compare every match with each of them. It returns the enforcements as they are
 // stored, which is all of the batch's unless some were there before.
-func insertEnforcements(
-	ctx context.Context, tx pgx.Tx, batchID int64, rulesets map[string]int64, matches []sensor.Match,
-) ([]sensor.Enforcement, error) {
+func insertEnforcements(ctx context.Context, tx pgx.Tx, from origin, matches []sensor.Match) ([]sensor.Enforcement, error) {
 	batch := &pgx.Batch{}
 	stored := make([]sensor.Enforcement, 0, len(matches))
 	for part := range slices.Chunk(matches, maxMatches) {
 		args := matchArgs(part)
-		args["batch"] = batchID
+		maps.Copy(args, from.args())
 		batch.Queue(`
-			insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, payload, condition, conditions)
-			select r.id, r.ref, r.version, e.trigger_ref, r.config, case when e.batch = @batch then e.id end, e.payload, r.condition, r.conditions
+			insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, payload, condition,
+				conditions, replay, forced, replayed_from)
+			select r.id, r.ref, r.version, e.trigger_ref, r.config, case when @batch::bigint in (0, e.batch) then e.id end, e.payload,
+				r.condition, r.conditions, @replay::bigint, @forced::bigint, case when @forced::bigint <> 0 then (
+					select min(o.id) from attune.enforcement o where o.event = e.id and o.rule_ref = r.ref) end
 			from unnest(@events::bigint[], @rules::int[]) with ordinality as m (event, rule, n)
 			join (
 				select n, id, ref, version, jsonb_build_object('action', action, 'params', params::jsonb) as config, condition,
@@ -72,16 +94,18 @@ func insertEnforcements(
 			) r on r.n = m.rule
 			left join attune.event e on e.id = m.event
 			order by m.n
-			on conflict (event, rule_ref) do nothing
+			on conflict (event, rule_ref, forced) do nothing
 			returning id, event, rule_ref, status, created`, args).
 			Query(func(rows pgx.Rows) (err error) {
 				stored, err = collectWritten(rows, part, stored)
 				return err
 			})
 	}
-	batch.Queue(`
-		update attune.poll_batch set status = 'matched', matched = now(), rulesets = @rulesets where id = @batch`,
-		pgx.NamedArgs{"batch": batchID, "rulesets": rulesets})
+	if from.batch != 0 {
+		batch.Queue(`
+			update attune.poll_batch set status = 'matched', matched = now(), rulesets = @rulesets where id = @batch`,
+			pgx.NamedArgs{"batch": from.batch, "rulesets": from.rulesets})
+	}
 	err := tx.SendBatch(ctx, batch).Close()
 	return stored, err
 }
