@@ -46,6 +46,12 @@ func (v *evaluator) match(ctx context.Context, event *sensor.Event) ([]sensor.Ma
 	matches := make([]sensor.Match, len(found))
 	for i, r := range found {
 		matches[i] = sensor.Match{Event: event, Rule: r.Rule}
+		if r.Rule.Shadow {
+			continue // it orders nothing
+		}
+		if matches[i].Params, matches[i].Reason, err = r.Params(ctx, doc); err != nil {
+			return nil, err
+		}
 	}
 	return matches, ctx.Err()
 }

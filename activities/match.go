@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -92,7 +93,7 @@ func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := publish(ctx, enforcements, m.publisher.PublishEnforcements); err != nil {
+	if err := publish(ctx, ordered(enforcements), m.publisher.PublishEnforcements); err != nil {
 		return 0, err
 	}
 	return len(enforcements), m.store.FinishBatch(ctx, batchID)
@@ -122,12 +123,25 @@ func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enfor
 	if err != nil {
 		return nil, err
 	}
-	written := map[string]int{}
+	written, failed := map[string]int{}, map[string]int{}
 	for i := range enforcements {
 		written[enforcements[i].TriggerRef]++
+		if enforcements[i].Status == sensor.EnforcementFailed {
+			failed[enforcements[i].TriggerRef]++
+		}
 	}
 	for trigger := range rules {
 		m.metrics.Enforcements(trigger, written[trigger])
+		m.metrics.Failed(trigger, failed[trigger])
 	}
 	return enforcements, nil
+}
+
+// ordered returns the enforcements that somebody is to act on: without those that failed.
+func ordered(enforcements []sensor.Enforcement) []sensor.Enforcement {
+	failed := func(e sensor.Enforcement) bool { return e.Status == sensor.EnforcementFailed }
+	if !slices.ContainsFunc(enforcements, failed) {
+		return enforcements
+	}
+	return slices.DeleteFunc(slices.Clone(enforcements), failed)
 }

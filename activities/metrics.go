@@ -15,6 +15,8 @@ type Metrics interface {
 	Events(trigger string, n int)
 	// Enforcements counts enforcement rows written.
 	Enforcements(trigger string, n int)
+	// Failed counts those of them whose parameters could not be rendered.
+	Failed(trigger string, n int)
 	// Rejected counts payloads that could not become events.
 	Rejected(trigger string, n int)
 	// Suppressed counts payloads that were dropped because their key was there already, by the sensor's first trigger.

@@ -81,6 +81,7 @@ type uncounted struct{}
 func (uncounted) Step(string, string, time.Duration) {}
 func (uncounted) Events(string, int)                 {}
 func (uncounted) Enforcements(string, int)           {}
+func (uncounted) Failed(string, int)                 {}
 func (uncounted) Rejected(string, int)               {}
 func (uncounted) Suppressed(string, int)             {}
 func (uncounted) Run(string, bool)                   {}

@@ -155,6 +155,7 @@ create table attune.rule (
     trigger_ref   text        not null,
     condition     text        not null default 'all' check (condition in ('all', 'any')),
     conditions    jsonb       not null default '[]',
+    cel           text        not null default '',
     action_ref    text        not null,
     action_params jsonb       not null default '{}',
     enabled       boolean     not null default true,
@@ -180,8 +181,9 @@ comment on column attune.rule.trigger is 'The trigger whose events it looks at.'
 comment on column attune.rule.trigger_ref is 'Ref of that trigger.';
 comment on column attune.rule.condition is 'Whether all or any of the conditions must hold.';
 comment on column attune.rule.conditions is 'List of clauses; empty: every event matches.';
+comment on column attune.rule.cel is 'Expression in CEL that must hold besides the conditions; empty: none.';
 comment on column attune.rule.action_ref is 'The action that an enforcement orders.';
-comment on column attune.rule.action_params is 'Parameters of that action.';
+comment on column attune.rule.action_params is 'Parameters of that action; in texts, {{ }} holds expressions in CEL.';
 comment on column attune.rule.enabled is 'False: matches nothing.';
 comment on column attune.rule.shadow is 'True: its matches are recorded in shadow_match and order nothing.';
 comment on column attune.rule.priority is 'Of the enforcements of one event, those of a higher priority come first.';
@@ -367,10 +369,12 @@ create table attune.enforcement (
     trigger_ref text        not null,
     config      jsonb       not null,
     event       bigint      not null,
-    status      text        not null default 'created' check (status in ('created', 'processed', 'disabled')),
+    status      text        not null default 'created' check (status in ('created', 'processed', 'disabled', 'failed')),
+    reason      text,
     payload     jsonb       not null,
     condition   text        not null check (condition in ('all', 'any')),
     conditions  jsonb       not null,
+    cel         text        not null default '',
     created     timestamptz not null default now(),
     resolved_at timestamptz,
     replay        bigint,
@@ -388,12 +392,14 @@ comment on column attune.enforcement.rule is 'The rule that matched, which may b
 comment on column attune.enforcement.rule_ref is 'Ref of that rule.';
 comment on column attune.enforcement.rule_version is 'The rule''s version at the match, see rule_version.';
 comment on column attune.enforcement.trigger_ref is 'Ref of the event''s trigger.';
-comment on column attune.enforcement.config is 'The rule''s action and its parameters, as they were at the match.';
+comment on column attune.enforcement.config is 'The rule''s action and its parameters for this event, as they were at the match; params is null if it failed.';
 comment on column attune.enforcement.event is 'The event that matched. Not a foreign key, which would cost a third of the insert: the statement that writes the row joins the event.';
-comment on column attune.enforcement.status is 'created: ordered; processed, disabled: set by who acts on it.';
+comment on column attune.enforcement.status is 'created: ordered; failed: its parameters could not be rendered, and nobody was told; processed, disabled: set by who acts on it.';
+comment on column attune.enforcement.reason is 'Why it failed; null: it did not.';
 comment on column attune.enforcement.payload is 'The event''s payload.';
 comment on column attune.enforcement.condition is 'The rule''s condition at the match.';
 comment on column attune.enforcement.conditions is 'The rule''s conditions at the match.';
+comment on column attune.enforcement.cel is 'The rule''s expression at the match; empty: none.';
 comment on column attune.enforcement.created is 'When the row was written.';
 comment on column attune.enforcement.resolved_at is 'When who acts on it was done; null: not yet.';
 comment on column attune.enforcement.replay is 'The replay that wrote it; null: the event was matched.';

@@ -4,7 +4,7 @@
 //  1. Every payload of a committed batch has exactly one event row, or is refused with a reason; and a key suppresses
 //     nothing but what is an event already, or will be. So it is with every delivery that a webhook accepted.
 //  2. Every event has exactly one enforcement of each enabled rule that matches it.
-//  3. Every event and enforcement was published, always under the same message ID.
+//  3. Every event and enforcement was published, always under the same message ID; but for those enforcements that failed.
 //  4. The order of a sensor's events is the order of its polls.
 //  5. A cursor never moves without the events that it stands for.
 package audit
@@ -201,6 +201,9 @@ func (a *auditor) enforcements(enforcements iter.Seq2[store.AuditEnforcement, er
 			return err
 		}
 		a.report.Enforcements++
+		if e.Status == sensor.EnforcementFailed && a.published[row{KindEnforcement, e.ID}] == nil {
+			continue // nobody is told of what cannot be done
+		}
 		a.publishedRow(row{KindEnforcement, e.ID}, fmt.Sprintf("enforcement %d", e.ID), e.BatchStatus, e.Created)
 	}
 	return nil

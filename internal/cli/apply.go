@@ -76,7 +76,7 @@ func (s *session) apply(ctx context.Context, dirs, set []string, opts store.Appl
 		if err != nil {
 			return err
 		}
-		a := applied{packSummary: f.summary(), DryRun: opts.DryRun, Changes: changes}
+		a := applied{packSummary: s.summary(f), DryRun: opts.DryRun, Changes: changes}
 		if !opts.Prune {
 			if a.Left, err = db.LeftOver(ctx, f.pack); err != nil {
 				return err

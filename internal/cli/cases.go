@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/attune-automation/sensors/internal/condition"
@@ -80,50 +81,62 @@ func (c programs) answer(ctx context.Context, line []byte) any {
 	return explanation
 }
 
-func (c programs) explain(ctx context.Context, line []byte) (rule.Explanation, error) {
-	conditions, mode, doc, err := readCase(line)
+func (c programs) explain(ctx context.Context, line []byte) (tried, error) {
+	r, doc, err := readCase(line)
 	if err != nil {
-		return rule.Explanation{}, err
+		return tried{}, err
 	}
-	key := string(mode) + " " + string(conditions)
+	key := strings.Join([]string{r.Condition, string(r.Conditions), r.CEL, string(r.ActionParams)}, "\x00")
 	program := c[key]
 	if program == nil {
-		if program, err = rule.Compile(&sensor.Rule{Condition: string(mode), Conditions: conditions}); err != nil {
-			return rule.Explanation{}, err
+		if program, err = rule.Compile(&r); err != nil {
+			return tried{}, err
 		}
 		if len(c) == cacheSize {
 			clear(c)
 		}
 		c[key] = program
 	}
-	return program.Explain(ctx, rule.NewDocument(doc))
+	return try(ctx, program, doc)
 }
 
-// readCase reads a line: conditions, condition, and what the fields of a rule begin with.
-func readCase(line []byte) (conditions json.RawMessage, mode condition.Mode, doc condition.Document, err error) {
+// readCase reads a line: conditions, condition, cel, params, and what the fields of a rule begin with.
+func readCase(line []byte) (r sensor.Rule, doc condition.Document, err error) {
 	var parts map[string]json.RawMessage
 	if err := json.Unmarshal(line, &parts); err != nil {
-		return nil, "", doc, fmt.Errorf("the line is not a JSON object: %w", err)
+		return r, doc, fmt.Errorf("the line is not a JSON object: %w", err)
 	}
 	doc = condition.Document{condition.Event: nowValue(time.Now())}
 	for key, raw := range parts {
 		switch root, ok := condition.FindRoot(key); {
 		case ok:
 			if doc[root], err = condition.Decode(raw); err != nil {
-				return nil, "", doc, fmt.Errorf("%s: %w", key, err)
+				return r, doc, fmt.Errorf("%s: %w", key, err)
 			}
 		case key == "condition":
-			if err := json.Unmarshal(raw, &mode); err != nil {
-				return nil, "", doc, fmt.Errorf(`condition is %s: write "all" or "any"`, raw)
+			if err := json.Unmarshal(raw, &r.Condition); err != nil {
+				return r, doc, fmt.Errorf(`condition is %s: write "all" or "any"`, raw)
 			}
-		case key != "conditions":
-			return nil, "", doc, fmt.Errorf("unknown key %q: write conditions, condition, payload, config, event, trigger or sensor", key)
+		case key == "cel":
+			if err := json.Unmarshal(raw, &r.CEL); err != nil {
+				return r, doc, fmt.Errorf(`cel is %s: write an expression as a text`, raw)
+			}
+		case key == "params":
+			r.ActionParams = raw
+		case key == "conditions":
+			r.Conditions = raw
+		default:
+			return r, doc, fmt.Errorf("unknown key %q: write conditions, condition, cel, params, payload, config, event, trigger or sensor", key)
 		}
 	}
-	for _, key := range []string{"conditions", "payload"} {
-		if _, ok := parts[key]; !ok {
-			return nil, "", doc, fmt.Errorf("%s is missing", key)
+	if r.Conditions == nil {
+		if r.CEL == "" && r.ActionParams == nil {
+			return r, doc, errors.New("conditions is missing")
 		}
+		r.Conditions = json.RawMessage("[]")
 	}
-	return parts["conditions"], mode, doc, nil
+	if _, ok := parts["payload"]; !ok {
+		return r, doc, errors.New("payload is missing")
+	}
+	return r, doc, nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // enforcementStatuses are those that an enforcement can have.
-var enforcementStatuses = []string{"created", "processed", "disabled"}
+var enforcementStatuses = []string{"created", "failed", "processed", "disabled"}
 
 // enforcementRow is an enforcement as people and programs see it.
 type enforcementRow struct {
@@ -26,10 +26,12 @@ type enforcementRow struct {
 	TriggerRef string          `json:"trigger_ref"`
 	EventID    int64           `json:"event_id"`
 	Status     string          `json:"status"`
-	ResolvedAt *time.Time      `json:"resolved_at"` // null: not yet
+	Reason     string          `json:"reason,omitempty"` // why it failed
+	ResolvedAt *time.Time      `json:"resolved_at"`      // null: not yet
 	Config     json.RawMessage `json:"config"`
 	Condition  string          `json:"condition"`
 	Conditions json.RawMessage `json:"conditions"`
+	CEL        string          `json:"cel,omitempty"`
 	Payload    json.RawMessage `json:"payload"`
 	Replay     *int64          `json:"replay_id,omitempty"`     // none: its event was matched when it came
 	From       *int64          `json:"replayed_from,omitempty"` // the enforcement that a forced replay repeats
@@ -37,8 +39,9 @@ type enforcementRow struct {
 
 func newEnforcementRow(e sensor.Enforcement) enforcementRow {
 	return enforcementRow{
-		ID: e.ID, Created: e.Created, RuleRef: e.RuleRef, Version: e.RuleVersion, TriggerRef: e.TriggerRef, EventID: e.EventID, Status: e.Status,
-		ResolvedAt: e.ResolvedAt, Config: e.Config, Condition: e.Condition, Conditions: e.Conditions, Payload: e.Payload,
+		ID: e.ID, Created: e.Created, RuleRef: e.RuleRef, Version: e.RuleVersion, TriggerRef: e.TriggerRef, EventID: e.EventID,
+		Status: e.Status, Reason: e.Reason, ResolvedAt: e.ResolvedAt, Config: e.Config, Condition: e.Condition,
+		Conditions: e.Conditions, CEL: e.CEL, Payload: e.Payload,
 		Replay: e.Replay, From: e.ReplayedFrom,
 	}
 }
@@ -74,7 +77,7 @@ func newEnforcements(s *session) *cobra.Command {
 	flags.StringVar(&filter.RuleRef, "rule", "", "only those of the rule with this `REF`")
 	flags.StringVar(&filter.TriggerRef, "trigger", "", "only those of the trigger with this `REF`")
 	flags.Int64Var(&filter.EventID, "event", 0, "only those of the event with this `ID`")
-	flags.StringVar(&filter.Status, "status", "", "only those with this `STATUS`: created, processed or disabled")
+	flags.StringVar(&filter.Status, "status", "", "only those with this `STATUS`: created, failed, processed or disabled")
 	addPage(c, &from, &filter.BeforeID, &most)
 	complete(c, "status", enforcementStatuses...)
 	s.completeRefFlag(c, "trigger", triggerRefs)
@@ -94,6 +97,7 @@ func listEnforcements(s *session, enforcements []sensor.Enforcement) error {
 		column[enforcementRow]{"TRIGGER", func(r enforcementRow) string { return r.TriggerRef }},
 		column[enforcementRow]{"EVENT", func(r enforcementRow) string { return strconv.FormatInt(r.EventID, 10) }},
 		column[enforcementRow]{"STATUS", func(r enforcementRow) string { return r.Status }},
+		column[enforcementRow]{"REASON", func(r enforcementRow) string { return shorten(r.Reason) }},
 	)
 }
 
@@ -135,11 +139,13 @@ func showEnforcement(s *session, row enforcementRow) error {
 		line{"trigger", row.TriggerRef},
 		line{"event", strconv.FormatInt(row.EventID, 10)},
 		line{"status", row.Status},
+		line{"reason", row.Reason},
 		line{"resolved", resolved},
 		line{"replay", optionalID(row.Replay)},
 		line{"replayed from", optionalID(row.From)},
 		line{"action", indented(row.Config)},
 		line{"conditions (" + row.Condition + ")", indented(row.Conditions)},
+		line{"cel", row.CEL},
 		line{"payload", indented(row.Payload)},
 	)
 }

@@ -122,8 +122,8 @@ func (s *session) printVerdict(v *explain.Verdict) error {
 
 func (s *session) printJudgement(ref, answer string, j *explain.Judgement) error {
 	s.say("%s, version %d, %s (%s)", ref, j.Version, answer, shorten(j.String()))
-	if j.Explanation == nil || len(j.Explanation.Verdicts) == 0 {
+	if j.Explanation == nil || len(j.Explanation.Verdicts) == 0 && j.Explanation.CEL == nil {
 		return nil
 	}
-	return writeVerdicts(s.env.Stdout, "    ", j.Explanation.Verdicts)
+	return writeExplanation(s.env.Stdout, "    ", *j.Explanation)
 }

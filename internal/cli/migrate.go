@@ -72,7 +72,7 @@ func (s *session) syncCore(ctx context.Context, opts store.ApplyOptions) (applie
 		return applied{}, err
 	}
 	changes, err := db.ApplyPack(ctx, core, opts)
-	return applied{packSummary: folder{pack: core}.summary(), DryRun: opts.DryRun, Changes: changes}, err
+	return applied{packSummary: s.summary(folder{pack: core}), DryRun: opts.DryRun, Changes: changes}, err
 }
 
 func (s *session) schemaStatus(ctx context.Context) error {

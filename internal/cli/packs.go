@@ -22,7 +22,8 @@ const setFlag = "--set"
 type folder struct {
 	dir  string
 	pack sensor.Pack
-	err  error // pack.Problems, or why the folder cannot be read
+	odd  pack.Problems // what is probably a slip in it
+	err  error         // pack.Problems, or why the folder cannot be read
 }
 
 // loadFolders reads packs that may use each other's triggers, besides the known ones. Those that were read come first,
@@ -37,7 +38,9 @@ func loadFolders(dirs []string, known []sensor.Trigger, set []string) []folder {
 		progress = false
 		var failed []folder
 		for _, f := range left {
-			f.pack, f.err = pack.Load(f.dir, pack.Options{Known: known, Set: overrides(f.dir, len(dirs), set)})
+			f.pack, f.err = pack.Load(f.dir, pack.Options{
+				Known: known, Set: overrides(f.dir, len(dirs), set), Warn: func(p pack.Problem) { f.odd = append(f.odd, p) },
+			})
 			if f.err != nil {
 				failed = append(failed, f)
 				continue
@@ -143,6 +146,17 @@ func (s *session) refuse(folders []folder) error {
 		fmt.Fprintln(s.env.Stdout, pack.Problem{File: file, Line: p.Line, Field: p.Field, Message: p.Message})
 	}
 	return no{count(len(all), "problem", "problems")}
+}
+
+// warnings returns what is probably a slip in a folder, and tells people of it.
+func (s *session) warnings(f folder) []problem {
+	var all []problem
+	for _, p := range f.odd {
+		all = append(all, problem{Dir: f.dir, File: p.File, Line: p.Line, Field: p.Field, Message: p.Message})
+		p.File = filepath.Join(f.dir, p.File)
+		s.warn("warning: %s", p)
+	}
+	return all
 }
 
 func (f folder) problems() []problem {

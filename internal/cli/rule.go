@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -31,8 +33,36 @@ func newRule(s *session) *cobra.Command {
 type ruleTest struct {
 	conditions string
 	condition  string
+	cel        string
+	params     string
 	payload    string
 	cases      string
+}
+
+// tried is what a rule makes of an event.
+type tried struct {
+	rule.Explanation
+	Params  json.RawMessage `json:"params,omitempty"`  // of the action, if it matches
+	Failure string          `json:"failure,omitempty"` // why there are none
+}
+
+// try explains a rule, and renders its parameters if it matches.
+func try(ctx context.Context, compiled *rule.Compiled, values condition.Document) (t tried, err error) {
+	doc := rule.NewDocument(values)
+	if t.Explanation, err = compiled.Explain(ctx, doc); err != nil || !t.Matched || compiled.Rule.ActionParams == nil {
+		return t, err
+	}
+	t.Params, t.Failure, err = rendered(ctx, compiled, doc)
+	return t, err
+}
+
+// rendered returns the action's parameters for an event, or why there are none.
+func rendered(ctx context.Context, compiled *rule.Compiled, doc *rule.Document) (json.RawMessage, string, error) {
+	params, reason, err := compiled.Params(ctx, doc)
+	if params == nil && reason == "" {
+		params = compiled.Rule.ActionParams
+	}
+	return params, reason, err
 }
 
 func newRuleTest(s *session) *cobra.Command {
@@ -45,13 +75,17 @@ settings.
 
 The exit code is 0 for a match, 1 for none, and 2 for an error, such as a condition that is malformed.
 
-With --cases, each line of the input is a JSON object with conditions, payload and, if you like, condition ("all" or
-"any") and the other places where fields begin: config, event, trigger and sensor. Each line, however long, is answered
+--cel is an expression that must hold besides the conditions, or alone. --params are parameters of an action with
+templates, and what they become is shown if there is a match.
+
+With --cases, each line of the input is a JSON object with conditions or cel, payload and, if you like, condition ("all"
+or "any"), params and the other places where fields begin: config, event, trigger and sensor. Each line, however long, is answered
 with a line: {"matched": ..., "verdicts": [...]}, or {"error": "..."} if the line is no good, and then the next line has
 its turn. The exit code is 0 once every line is answered.`,
 		Example: `  starter rule test --payload '{"branch": "main"}' \
       --conditions '[{"field": "payload.branch", "operator": "equals", "value": "main"}]'
   starter rule test --conditions @conditions.json --condition any --payload @payload.json -o json
+  starter rule test --payload '{"n": 7}' --cel 'payload.n > 5' --params '{"text": "got {{ payload.n }}"}'
   starter rule test --cases - < cases.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -64,11 +98,13 @@ its turn. The exit code is 0 once every line is answered.`,
 	flags := c.Flags()
 	flags.StringVar(&t.conditions, "conditions", "", "list of conditions: `JSON`, @FILE, or - for the standard input")
 	flags.StringVar(&t.condition, "condition", "all", "`MODE` that combines them: all or any")
+	flags.StringVar(&t.cel, "cel", "", "`EXPRESSION` in CEL that must hold: itself, @FILE, or - for the standard input")
+	flags.StringVar(&t.params, "params", "", "parameters of an action to render: `JSON`, @FILE, or - for the standard input")
 	flags.StringVar(&t.payload, "payload", "", "payload of the event: `JSON`, @FILE, or - for the standard input")
 	flags.StringVar(&t.cases, "cases", "", "evaluate each line of this `FILE`, or of the standard input for -")
-	c.MarkFlagsRequiredTogether("conditions", "payload")
 	c.MarkFlagsOneRequired("payload", "cases")
-	for _, single := range []string{"conditions", "condition", "payload"} {
+	c.MarkFlagsOneRequired("conditions", "cel", "params", "cases")
+	for _, single := range []string{"conditions", "condition", "cel", "params", "payload"} {
 		c.MarkFlagsMutuallyExclusive("cases", single)
 	}
 	complete(c, "condition", string(condition.All), string(condition.Any))
@@ -76,18 +112,11 @@ its turn. The exit code is 0 once every line is answered.`,
 }
 
 func (s *session) testRule(ctx context.Context, t ruleTest) error {
-	if t.conditions == "-" && t.payload == "-" {
-		return errors.New("--conditions and --payload cannot both be the standard input: write one as @FILE")
-	}
-	conditions, err := s.read("--conditions", t.conditions)
+	r, payload, err := s.ruleOf(t)
 	if err != nil {
 		return err
 	}
-	payload, err := s.read("--payload", t.payload)
-	if err != nil {
-		return err
-	}
-	compiled, err := rule.Compile(&sensor.Rule{Condition: t.condition, Conditions: conditions})
+	compiled, err := rule.Compile(&r)
 	if err != nil {
 		return err
 	}
@@ -95,34 +124,94 @@ func (s *session) testRule(ctx context.Context, t ruleTest) error {
 	if err != nil {
 		return fmt.Errorf("--payload: %w", err)
 	}
-	doc := condition.Document{condition.Payload: value, condition.Event: nowValue(time.Now())}
-	explanation, err := compiled.Explain(ctx, rule.NewDocument(doc))
+	result, err := try(ctx, compiled, condition.Document{condition.Payload: value})
 	if err != nil {
 		return err
 	}
-	if err := s.explain(explanation, t.condition); err != nil {
+	if err := s.explain(result, t.condition); err != nil {
 		return err
 	}
-	if !explanation.Matched {
+	if !result.Matched || result.Failure != "" {
 		return no{}
 	}
 	return nil
 }
 
-func (s *session) explain(e rule.Explanation, mode string) error {
+// ruleOf reads what the flags say.
+func (s *session) ruleOf(t ruleTest) (r sensor.Rule, payload []byte, err error) {
+	r = sensor.Rule{Condition: t.condition, Conditions: json.RawMessage("[]")}
+	inputs := 0
+	for _, input := range []struct {
+		flag, value string
+		take        func([]byte)
+	}{
+		{"--conditions", t.conditions, func(b []byte) { r.Conditions = b }},
+		{"--cel", t.cel, func(b []byte) { r.CEL = string(b) }},
+		{"--params", t.params, func(b []byte) { r.ActionParams = b }},
+		{"--payload", t.payload, func(b []byte) { payload = b }},
+	} {
+		if input.value == "" && input.flag != "--payload" {
+			continue
+		}
+		if input.value == "-" {
+			inputs++
+		}
+		if inputs > 1 {
+			return r, nil, errors.New("only one of --conditions, --cel, --params and --payload can be the standard input: write the others as @FILE")
+		}
+		text, err := s.read(input.flag, input.value)
+		if err != nil {
+			return r, nil, err
+		}
+		input.take(text)
+	}
+	return r, payload, nil
+}
+
+func (s *session) explain(t tried, mode string) error {
 	if s.format != formatTable {
-		return s.format.encode(s.env.Stdout, e)
+		return s.format.encode(s.env.Stdout, t)
 	}
 	table := [][]string{{"MATCHED", "CONDITION", "ACTUAL", "REASON"}}
-	if err := writeAligned(s.env.Stdout, append(table, verdictRows("", e.Verdicts)...)); err != nil {
+	if err := writeAligned(s.env.Stdout, append(table, explanationRows(t.Explanation)...)); err != nil {
 		return err
 	}
 	answer := "no match"
-	if e.Matched {
+	if t.Matched {
 		answer = "match"
 	}
-	s.say("\n%s: %s of %s", answer, mode, count(len(e.Verdicts), "condition", "conditions"))
+	of := fmt.Sprintf("%s of %s", mode, count(len(t.Verdicts), "condition", "conditions"))
+	switch {
+	case t.CEL != nil && len(t.Verdicts) == 0:
+		of = "the expression"
+	case t.CEL != nil:
+		of += " and the expression"
+	}
+	s.say("\n%s: %s", answer, of)
+	switch {
+	case t.Failure != "":
+		s.say("no parameters: %s", t.Failure)
+	case t.Params != nil:
+		s.say("params: %s", compactJSON(t.Params))
+	}
 	return nil
+}
+
+// explanationRows returns a row a condition, and those of the expression below them.
+func explanationRows(e rule.Explanation) [][]string {
+	rows := verdictRows("", e.Verdicts)
+	if e.CEL != nil {
+		rows = append(rows, celRows("cel: ", *e.CEL)...)
+	}
+	return rows
+}
+
+func celRows(prefix string, v expression.Verdict) [][]string {
+	rows := [][]string{{yesNo(v.Matched), prefix + shorten(v.Expression), shorten(string(v.Actual)), shorten(v.Reason)}}
+	for _, part := range v.All {
+		rows = append(rows, celRows("  ", part)...)
+	}
+	return rows
 }
 
 // nowValue is an event that is seen now, for conditions that compare with the time.

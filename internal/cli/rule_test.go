@@ -32,6 +32,29 @@ func TestRuleTest(t *testing.T) {
 			args: []string{"--conditions", onMain, "--payload", `{"branch": "dev"}`},
 			code: 1, stdout: "no match: all of 1 condition",
 		},
+		"an expression alone": {
+			args: []string{"--cel", `payload.n > 5 && payload.branch == "main"`, "--payload", `{"branch": "dev", "n": 7}`},
+			code: 1, stdout: `MATCHED  CONDITION                                       ACTUAL  REASON
+no       cel: payload.n > 5 && payload.branch == "main"          is false
+yes        payload.n > 5                                 7       is true
+no         payload.branch == "main"                      "dev"   is false
+
+no match: the expression
+`,
+		},
+		"conditions, expression and parameters": {
+			args: []string{"--conditions", onMain, "--cel", `payload.n > 5`, "--payload", `{"branch": "main", "n": 7}`,
+				"--params", `{"text": "got {{ payload.n }}", "n": "{{ payload.n }}"}`},
+			code: 0, stdout: "match: all of 1 condition and the expression\nparams: {\"n\":7,\"text\":\"got 7\"}\n",
+		},
+		"parameters that cannot be rendered": {
+			args: []string{"--params", `{"n": "{{ payload.n }}"}`, "--payload", `{}`},
+			code: 1, stdout: "no parameters: action.params.n: payload.n: n is missing",
+		},
+		"a broken expression": {
+			args: []string{"--cel", `payload.n >`, "--payload", `{}`},
+			code: 2, stderr: "cel: line 1, column 12: syntax error",
+		},
 		"missing field": {
 			args: []string{"--conditions", onMain, "--payload", `{}`},
 			code: 1, stdout: "field is missing",
@@ -74,10 +97,10 @@ func TestRuleTest(t *testing.T) {
 		},
 		"two standard inputs": {
 			args: []string{"--conditions", "-", "--payload", "-"},
-			code: 2, stderr: "cannot both be the standard input",
+			code: 2, stderr: "only one of --conditions, --cel, --params and --payload can be the standard input",
 		},
 		"nothing to test": {
-			code: 2, stderr: "payload",
+			code: 2, stderr: "at least one of the flags",
 		},
 		"cases and payload": {
 			args: []string{"--cases", "-", "--payload", `{}`, "--conditions", `[]`},

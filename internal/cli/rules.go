@@ -34,6 +34,7 @@ type ruleDefinition struct {
 	Active       json.RawMessage `json:"active"`
 	Condition    string          `json:"condition"`
 	Conditions   json.RawMessage `json:"conditions"`
+	CEL          string          `json:"cel,omitempty"`
 	ActionRef    string          `json:"action_ref"`
 	ActionParams json.RawMessage `json:"action_params"`
 }
@@ -59,8 +60,20 @@ func newRuleDefinition(r sensor.Rule) ruleDefinition {
 		Ref: r.Ref, PackRef: r.PackRef, Label: r.Label, Description: r.Description, TriggerRef: r.TriggerRef,
 		Version: r.Version, Enabled: r.Enabled, Shadow: r.Shadow, Priority: r.Priority,
 		ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Active: r.Active, Condition: r.Condition,
-		Conditions: r.Conditions, ActionRef: r.ActionRef, ActionParams: r.ActionParams,
+		Conditions: r.Conditions, CEL: r.CEL, ActionRef: r.ActionRef, ActionParams: r.ActionParams,
 	}
+}
+
+// condition is all that must hold, on one line.
+func (r ruleDefinition) condition() string {
+	text := r.Condition + " of " + string(r.Conditions)
+	switch {
+	case r.CEL == "":
+		return text
+	case string(r.Conditions) == "[]":
+		return "cel: " + r.CEL
+	}
+	return text + " and cel: " + r.CEL
 }
 
 // ruleState says in a word or two what would become of an event that happened at a time and matches the conditions.

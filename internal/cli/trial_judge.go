@@ -19,6 +19,8 @@ type trialRule struct {
 	Fires       bool              `json:"fires"`
 	Reason      string            `json:"reason,omitempty"` // why it does not whatever its conditions say
 	Action      string            `json:"action"`
+	Params      json.RawMessage   `json:"params,omitempty"`  // of the action, if it fires
+	Failure     string            `json:"failure,omitempty"` // why there are none
 	Condition   string            `json:"condition"`
 	Explanation *rule.Explanation `json:"explanation,omitempty"`
 }
@@ -162,6 +164,11 @@ func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compile
 			verdict.Reason = explanation.Untimely
 			if explanation.Matched && r.Shadow {
 				verdict.Reason = "it is a shadow: it matches and orders nothing"
+			}
+			if verdict.Fires {
+				if verdict.Params, verdict.Failure, err = rendered(ctx, compiled, doc); err != nil {
+					return err
+				}
 			}
 		}
 		e.Rules = append(e.Rules, verdict)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/size"
 )
 
@@ -163,27 +163,34 @@ func (e trialEvent) writeRules(w *strings.Builder) error {
 	if len(e.Rules) == 0 {
 		w.WriteString("  no rule of its trigger\n")
 	}
-	for _, rule := range e.Rules {
+	for _, r := range e.Rules {
 		switch {
-		case rule.Fires:
-			fmt.Fprintf(w, "  rule %s fires: action %s\n", rule.Rule, rule.Action)
+		case r.Failure != "":
+			fmt.Fprintf(w, "  rule %s fires, but action %s has no parameters: %s\n", r.Rule, r.Action, printable(r.Failure))
 			continue
-		case rule.Reason != "":
-			fmt.Fprintf(w, "  rule %s does not: %s\n", rule.Rule, rule.Reason)
+		case r.Fires:
+			fmt.Fprintf(w, "  rule %s fires: action %s", r.Rule, r.Action)
+			if params := compactJSON(r.Params); params != "{}" {
+				fmt.Fprintf(w, " with %s", shorten(params))
+			}
+			w.WriteString("\n")
+			continue
+		case r.Reason != "":
+			fmt.Fprintf(w, "  rule %s does not: %s\n", r.Rule, r.Reason)
 			continue
 		}
-		fmt.Fprintf(w, "  rule %s does not: %s of\n", rule.Rule, rule.Condition)
-		if err := writeVerdicts(w, "    ", rule.Explanation.Verdicts); err != nil {
+		fmt.Fprintf(w, "  rule %s does not: %s of\n", r.Rule, r.Condition)
+		if err := writeExplanation(w, "    ", *r.Explanation); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeVerdicts shows why conditions hold or not, below each other.
-func writeVerdicts(w io.Writer, indent string, verdicts []condition.Verdict) error {
+// writeExplanation shows why conditions hold or not, below each other.
+func writeExplanation(w io.Writer, indent string, e rule.Explanation) error {
 	var table strings.Builder
-	if err := writeAligned(&table, verdictRows("", verdicts)); err != nil {
+	if err := writeAligned(&table, explanationRows(e)); err != nil {
 		return err
 	}
 	for row := range strings.Lines(table.String()) {

@@ -11,11 +11,14 @@ type packSummary struct {
 	Triggers int    `json:"triggers"`
 	Sensors  int    `json:"sensors"`
 	Rules    int    `json:"rules"`
+	// Warnings are what is probably a slip, though the pack can be applied.
+	Warnings []problem `json:"warnings,omitempty"`
 }
 
-func (f folder) summary() packSummary {
+func (s *session) summary(f folder) packSummary {
 	return packSummary{
-		Dir: f.dir, Ref: f.pack.Ref, Version: f.pack.Version, Digest: f.pack.Digest,
+		Warnings: s.warnings(f),
+		Dir:      f.dir, Ref: f.pack.Ref, Version: f.pack.Version, Digest: f.pack.Digest,
 		Triggers: len(f.pack.Triggers), Sensors: len(f.pack.Sensors), Rules: len(f.pack.Rules),
 	}
 }
@@ -41,7 +44,7 @@ code is 1 if there is any problem.`,
 			}
 			var summaries []packSummary
 			for _, f := range folders {
-				p := f.summary()
+				p := s.summary(f)
 				s.say("pack %s is sound: %s, %s, %s", p.Ref, count(p.Triggers, "trigger", "triggers"),
 					count(p.Sensors, "sensor", "sensors"), count(p.Rules, "rule", "rules"))
 				summaries = append(summaries, p)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -55,10 +56,33 @@ func judge(ctx context.Context, r *sensor.Rule, doc *rule.Document) (*Judgement,
 	if j.misses > 0 {
 		j.Obstacle = obstacle(e.Verdicts)
 	}
+	if cel := e.CEL; cel != nil {
+		j.judgeExpression(*cel)
+	}
 	if j.Reason != "" {
 		j.misses++
 	}
 	return j, nil
+}
+
+// judgeExpression counts the rule's expression as one more of its conditions.
+func (j *Judgement) judgeExpression(cel expression.Verdict) {
+	j.Conditions++
+	if cel.Matched {
+		j.Held++
+		return
+	}
+	j.misses++
+	if j.Obstacle != "" {
+		return
+	}
+	j.Obstacle = "cel " + cel.Reason
+	for _, part := range cel.All {
+		if !part.Matched {
+			j.Obstacle = fmt.Sprintf("cel: %s %s", part.Expression, part.Reason)
+			return
+		}
+	}
 }
 
 // String says in a line how it went.

@@ -18,6 +18,8 @@ type Verdict struct {
 	Matched bool            `json:"matched"`
 	// Reason says how it went: "is true", "is false", or why it has no result, which counts as false.
 	Reason string `json:"reason"`
+	// Failed is set if it has no result.
+	Failed bool `json:"failed,omitempty"`
 	// All are the verdicts of what && combines, if the expression is such a combination.
 	All []Verdict `json:"all,omitempty"`
 }
@@ -52,7 +54,7 @@ func (p *Program) verdict(ctx context.Context, in *Input) (Verdict, error) {
 	v := Verdict{Expression: p.text, Reason: "is false"}
 	matched, err := p.Match(ctx, in)
 	if failure, ok := errors.AsType[*Failure](err); ok {
-		v.Reason = failure.Message
+		v.Reason, v.Failed = failure.Message, true
 		return v, nil
 	}
 	if matched {

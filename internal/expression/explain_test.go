@@ -13,13 +13,13 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]expression.Verdict{
 		`payload.files > 3`: {Actual: json.RawMessage(`7`), Matched: true, Reason: "is true"},
-		`payload.nope > 3`:  {Reason: "payload.nope: nope is missing"},
+		`payload.nope > 3`:  {Reason: "payload.nope: nope is missing", Failed: true},
 		`payload.branch.startsWith("ma") && payload.files < 3 && payload.nope == 1`: {
 			Reason: "is false",
 			All: []expression.Verdict{
 				{Expression: `payload.branch.startsWith("ma")`, Actual: json.RawMessage(`"main"`), Matched: true, Reason: "is true"},
 				{Expression: `payload.files < 3`, Actual: json.RawMessage(`7`), Reason: "is false"},
-				{Expression: `payload.nope == 1`, Reason: "payload.nope: nope is missing"},
+				{Expression: `payload.nope == 1`, Reason: "payload.nope: nope is missing", Failed: true},
 			},
 		},
 		`payload.user.tags.exists(x, x == "z") && payload.ok`: {

@@ -12,19 +12,16 @@ import (
 	"github.com/attune-automation/sensors/internal/condition"
 )
 
-// roots is how many names of a document an expression may begin at. It may begin at ruleName, too.
+// roots is how many names a document may have.
 const roots = len(condition.Document{})
 
 const ruleName = "rule"
 
-// rootNames are all that an expression may begin at.
-var rootNames = func() []string {
-	names := make([]string, roots, roots+1)
-	for root := range condition.Root(roots) {
-		names[root] = root.String()
-	}
-	return append(names, ruleName)
-}()
+// documentRoots are those parts of a document that an expression may begin at, and rootNames all that it may begin at.
+var (
+	documentRoots = []condition.Root{condition.Payload, condition.Config, condition.Event, condition.Trigger, condition.Sensor}
+	rootNames     = []string{"payload", "config", "event", "trigger", "sensor", ruleName}
+)
 
 // Input is an event as expressions see it. It belongs to one goroutine: a part is decoded when it is first asked for,
 // and kept for the next expression.
@@ -78,8 +75,8 @@ func (a activation) ResolveName(name string) (any, bool) {
 	if name == ruleName {
 		return a.rule.fields(), true
 	}
-	for root := range condition.Root(roots) {
-		if name == rootNames[root] {
+	for i, root := range documentRoots {
+		if name == rootNames[i] {
 			return a.in.root(root)
 		}
 	}

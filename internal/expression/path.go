@@ -8,8 +8,6 @@ import (
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/parser"
-
-	"github.com/attune-automation/sensors/internal/condition"
 )
 
 // A path is an expression that only leads somewhere, such as payload.commits[0].author. It says how to get there
@@ -77,8 +75,8 @@ func usedRoots(a *cel.Ast) (uses [roots]bool) {
 		if e.Kind() != ast.IdentKind {
 			return
 		}
-		for root := range condition.Root(roots) {
-			uses[root] = uses[root] || e.AsIdent() == rootNames[root]
+		for i, root := range documentRoots {
+			uses[root] = uses[root] || e.AsIdent() == rootNames[i]
 		}
 	}))
 	return uses

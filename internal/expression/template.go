@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/schema"
@@ -43,16 +44,16 @@ type PathProblem struct {
 // PathProblems is all that is wrong with a template, as CompileTemplate's error. It is never empty.
 type PathProblems []PathProblem
 
+// String returns the problem as `headers[0]: line 1, column 9: ...`.
+func (p PathProblem) String() string { return schema.FormatPath(p.Path) + ": " + p.Problem.String() }
+
 // Error lists the problems, one a line.
 func (p PathProblems) Error() string {
-	var b bytes.Buffer
+	lines := make([]string, len(p))
 	for i, problem := range p {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		fmt.Fprintf(&b, "%s: %s", schema.FormatPath(problem.Path), problem.Problem)
+		lines[i] = problem.String()
 	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }
 
 // CompileTemplate prepares a JSON value; nil if there is no template in it. The error is PathProblems.

@@ -57,6 +57,7 @@ func NewEnforcementCreated(service string, e sensor.Enforcement) Envelope[Enforc
 			RuleVersion:   e.RuleVersion,
 			EventID:       e.EventID,
 			TriggerRef:    e.TriggerRef,
+			Config:        e.Config,
 			Payload:       e.Payload,
 			ReplayID:      e.Replay,
 			ReplayedFrom:  e.ReplayedFrom,

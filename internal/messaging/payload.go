@@ -49,6 +49,8 @@ type EnforcementCreated struct {
 	EventID int64 `json:"event_id"`
 	// Ref of the event's trigger.
 	TriggerRef string `json:"trigger_ref"`
+	// What is to be done: {"action": ref, "params": {...}}, templates rendered for this event.
+	Config json.RawMessage `json:"config"`
 	// The event's payload, any JSON value.
 	Payload json.RawMessage `json:"payload"`
 	// ID of the replay that wrote it; absent: its event was matched when it came.

@@ -28,6 +28,7 @@ func TestReadmeExamples(t *testing.T) {
 	}
 	enforcement := sensor.Enforcement{
 		ID: 77, RuleID: 8, RuleRef: "examples.store_commit", RuleVersion: 3, EventID: event.ID, EventCreated: event.Created,
+		Config:     json.RawMessage(`{"action": "review.start", "params": {"commit": "9fceb02", "urgent": false}}`),
 		TriggerRef: event.TriggerRef, Payload: event.Payload, Created: event.Created.Add(3 * time.Millisecond),
 	}
 	readme, err := os.ReadFile(schemaDir + "/README.md")

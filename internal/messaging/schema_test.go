@@ -91,7 +91,7 @@ func samples() []sample {
 	raw := json.RawMessage(`{"any": ["value"]}`)
 	return []sample{
 		newSample(EventCreated{1, &id, "examples.commit", &id, &name, raw, raw, &at}),
-		newSample(EnforcementCreated{1, 2, "examples.big_commit", 3, 3, "examples.commit", raw, &id, &id}),
+		newSample(EnforcementCreated{1, 2, "examples.big_commit", 3, 3, "examples.commit", raw, raw, &id, &id}),
 		newSample(ExecutionRequested{1, &id, "core.echo", &id, &id, raw}),
 		newSample(ExecutionStatusChanged{1, "core.echo", "running", "completed", at}),
 		newSample(ExecutionCompleted{1, 2, "core.echo", "completed", raw, at}),

@@ -25,6 +25,7 @@ type Metrics struct {
 	steps        metric.Float64Histogram
 	events       metric.Int64Counter
 	enforcements metric.Int64Counter
+	failed       metric.Int64Counter
 	rejected     metric.Int64Counter
 	suppressed   metric.Int64Counter
 	runs         metric.Int64Counter
@@ -61,7 +62,7 @@ func durations() sdkmetric.View {
 }
 
 func (m *Metrics) createInstruments() error {
-	var errs [8]error
+	var errs [9]error
 	m.steps, errs[0] = m.meter.Float64Histogram("attune_step_duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of the steps of a sensor's cycle."))
 	m.events, errs[1] = m.meter.Int64Counter("attune_events",
@@ -78,6 +79,8 @@ func (m *Metrics) createInstruments() error {
 		metric.WithDescription("Runs of sensors' code, in a process of an earlier poll (warm) or a new one (cold)."))
 	m.deliveryWait, errs[7] = m.meter.Float64Histogram("attune_delivery_wait", metric.WithUnit("s"),
 		metric.WithDescription("How long what webhooks accepted waited for a poll."))
+	m.failed, errs[8] = m.meter.Int64Counter("attune_failed_enforcements",
+		metric.WithDescription("Enforcements written without parameters, because these could not be rendered."))
 	return errors.Join(append(errs[:], m.createWebhookInstruments())...)
 }
 
@@ -104,6 +107,9 @@ func (m *Metrics) Events(trigger string, n int) { count(m.events, "trigger", tri
 
 // Enforcements counts n enforcement rows of a trigger.
 func (m *Metrics) Enforcements(trigger string, n int) { count(m.enforcements, "trigger", trigger, n) }
+
+// Failed counts n enforcement rows of a trigger whose parameters could not be rendered.
+func (m *Metrics) Failed(trigger string, n int) { count(m.failed, "trigger", trigger, n) }
 
 // Rejected counts n payloads of a trigger that could not become events.
 func (m *Metrics) Rejected(trigger string, n int) { count(m.rejected, "trigger", trigger, n) }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/schema"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -22,6 +23,7 @@ var folders = []string{"triggers", "sensors", "rules"}
 // Options say what Load goes by besides the folder.
 type Options struct {
 	Known []sensor.Trigger // triggers that sensors and rules of this pack may name though another pack defines them
+	Warn  func(Problem)    // is told what is probably a slip, though the pack can be applied; nil: nobody
 	Set   []string         // SENSOR_REF.KEY=VALUE: replaces a value in a sensor's config; KEY is a dotted path
 }
 
@@ -50,6 +52,7 @@ func LoadFS(fsys fs.FS, opts Options) (sensor.Pack, error) {
 	l.definePack()
 	l.defineTriggers(opts.Known)
 	l.defineSensors()
+	l.readSamples()
 	l.defineRules()
 	if len(l.problems) == 0 {
 		l.pack.Archive, l.pack.Digest, err = tree.archive()
@@ -58,6 +61,7 @@ func LoadFS(fsys fs.FS, opts Options) (sensor.Pack, error) {
 		l.problems.sort()
 		return sensor.Pack{}, l.problems
 	}
+	l.warn(opts.Warn)
 	return l.pack, err
 }
 
@@ -68,12 +72,24 @@ type loader struct {
 	triggers  map[string]*trigger    // by ref: the pack's own and the known ones
 	pack      sensor.Pack
 	problems  Problems
+	warnings  Problems
+}
+
+// warn tells what is probably a slip.
+func (l *loader) warn(tell func(Problem)) {
+	l.warnings.sort()
+	for _, w := range l.warnings {
+		if tell != nil {
+			tell(w)
+		}
+	}
 }
 
 // trigger is what definitions that name a trigger are checked against.
 type trigger struct {
-	own    bool
-	params *schema.Schema // nil: any config
+	params  *schema.Schema     // nil: any config
+	out     *expression.Schema // what its payloads are like
+	samples []sample           // payloads that it may have
 }
 
 func (l *loader) read() {

@@ -291,10 +291,16 @@ func known() []sensor.Trigger {
 // folder is the file system that a txtar archive describes.
 func folder(t *testing.T, name string) fs.FS {
 	t.Helper()
-	archive, err := txtar.ParseFile(name)
+	text, err := os.ReadFile(name)
 	require.NoError(t, err)
+	return folderOf(t, string(text))
+}
+
+// folderOf returns a pack's folder that is written as a txtar archive.
+func folderOf(t *testing.T, text string) fs.FS {
+	t.Helper()
 	files := fstest.MapFS{}
-	for _, file := range archive.Files {
+	for _, file := range txtar.Parse([]byte(text)).Files {
 		files[file.Name] = &fstest.MapFile{Data: file.Data, Mode: 0o644}
 	}
 	return files

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -16,11 +17,20 @@ type Document struct {
 	Values condition.Document
 	// At is when the event happened, which decides whether a rule is valid and active.
 	At time.Time
+
+	input *expression.Input // nil: no expression asked for it yet
 }
 
 // NewDocument returns the document of an event whose parts are these values, and of which it is not known when it
 // happened.
 func NewDocument(values condition.Document) *Document { return &Document{Values: values} }
+
+func (d *Document) expressions() *expression.Input {
+	if d.input == nil {
+		d.input = expression.NewInput(&d.Values)
+	}
+	return d.input
+}
 
 // roots are the parts of a document besides the payload.
 var roots = []condition.Root{condition.Config, condition.Event, condition.Trigger, condition.Sensor}

@@ -1,16 +1,23 @@
 // Package rule is where a rule is evaluated, whoever asks: the step that matches events, the audit, and the commands
-// that try rules out. It compiles all that a rule consists of, once, and says of an event whether the rule matches it,
-// and why.
+// that try rules out. It compiles all that a rule consists of, once: its conditions, its expression in CEL, and the
+// templates in its action's parameters. It says of an event whether the rule matches it, and why, and what the
+// parameters are then.
 package rule
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/window"
 )
+
+// MaxParams is how many bytes of JSON the parameters of an enforcement may have once they are rendered.
+const MaxParams = 256 << 10
 
 // Compiled is a rule that is ready to be evaluated. It is immutable and safe for concurrent use.
 type Compiled struct {
@@ -19,17 +26,34 @@ type Compiled struct {
 
 	conditions *condition.Program
 	active     window.Windows
+	cel        *expression.Program  // nil: it has none
+	params     *expression.Template // nil: they are the same for every event
 }
 
-// Compile checks a rule and prepares it. The rule must not be changed afterwards. The error is condition.Problems, with
-// everything that is wrong.
+// Compile checks a rule and prepares it. The rule must not be changed afterwards. The error is *Invalid, with everything
+// that is wrong.
 func Compile(r *sensor.Rule) (*Compiled, error) {
-	conditions, err := condition.Compile(condition.Mode(r.Condition), r.Conditions)
-	active, untimely := compileTimes(r)
-	if err := join(err, untimely); err != nil {
+	c := &Compiled{Rule: r}
+	var invalid Invalid
+	var err, untimely error
+	c.conditions, err = condition.Compile(condition.Mode(r.Condition), r.Conditions)
+	c.active, untimely = compileTimes(r)
+	if err := join(err, untimely); err != nil && !errors.As(err, &invalid.Conditions) {
 		return nil, err
 	}
-	return &Compiled{Rule: r, conditions: conditions, active: active}, nil
+	about := expression.Rule{Ref: r.Ref, Label: r.Label}
+	if r.CEL != "" {
+		if c.cel, err = expression.CompileCondition(about, r.CEL); err != nil && !errors.As(err, &invalid.CEL) {
+			return nil, err
+		}
+	}
+	if c.params, err = expression.CompileTemplate(about, r.ActionParams); err != nil && !errors.As(err, &invalid.Params) {
+		return nil, err
+	}
+	if !invalid.empty() {
+		return nil, &invalid
+	}
+	return c, nil
 }
 
 // join returns all problems of several errors as one.
@@ -52,12 +76,41 @@ func join(errs ...error) error {
 }
 
 // Uses reports whether the rule looks at what begins at the root. A document does not need the others.
-func (c *Compiled) Uses(root condition.Root) bool { return c.conditions.Uses(root) }
+func (c *Compiled) Uses(root condition.Root) bool {
+	return c.conditions.Uses(root) || c.cel != nil && c.cel.Uses(root) || c.params != nil && c.params.Uses(root)
+}
 
-// Match reports whether the rule matches, which says the same as Explain and is fast. Its error is that of the context,
-// and means that nobody knows.
-func (c *Compiled) Match(_ context.Context, doc *Document) (bool, error) {
-	return c.inTime(doc.At) && c.conditions.Match(&doc.Values), nil
+// Match reports whether the rule matches, which says the same as Explain and is fast: it is the time for it, the conditions
+// hold, and so does the expression. One that has no result for the event does not hold. The error is that of the context, and means that
+// nobody knows.
+func (c *Compiled) Match(ctx context.Context, doc *Document) (bool, error) {
+	if !c.inTime(doc.At) || !c.conditions.Match(&doc.Values) {
+		return false, nil
+	}
+	if c.cel == nil {
+		return true, nil
+	}
+	matched, err := c.cel.Match(ctx, doc.expressions())
+	if _, failed := errors.AsType[*expression.Failure](err); failed {
+		return false, nil
+	}
+	return matched, err
+}
+
+// Params returns the parameters of the action for an event that the rule matches: nil, if they are those of the rule.
+// If they cannot be rendered, the reason says why, and it is the same each time. The error is that of the context.
+func (c *Compiled) Params(ctx context.Context, doc *Document) (params json.RawMessage, reason string, err error) {
+	if c.params == nil {
+		return nil, "", nil
+	}
+	params, err = c.params.Render(ctx, doc.expressions())
+	if failure, failed := errors.AsType[*expression.Failure](err); failed {
+		return nil, "action.params." + failure.Message, nil
+	}
+	if err == nil && len(params) > MaxParams {
+		return nil, fmt.Sprintf("action.params would have %d bytes: at most %d are allowed", len(params), MaxParams), nil
+	}
+	return params, "", err
 }
 
 // Explanation says why an event matches a rule or does not.
@@ -65,13 +118,21 @@ type Explanation struct {
 	Matched bool `json:"matched"`
 	// Verdicts has one for each of the rule's conditions, in their order.
 	Verdicts []condition.Verdict `json:"verdicts"`
+	// CEL is how the rule's expression went, whether or not the conditions hold; nil: it has none.
+	CEL *expression.Verdict `json:"cel,omitempty"`
 	// Untimely says how the event's time misses those at which the rule matches; empty: it does not.
 	Untimely string `json:"untimely,omitempty"`
 }
 
 // Explain evaluates all that the rule consists of and says how each part went. Its error is that of the context.
-func (c *Compiled) Explain(_ context.Context, doc *Document) (Explanation, error) {
-	e := c.conditions.Explain(&doc.Values)
+func (c *Compiled) Explain(ctx context.Context, doc *Document) (Explanation, error) {
+	conditions := c.conditions.Explain(&doc.Values)
 	untimely := c.untimely(doc.At)
-	return Explanation{Matched: e.Matched && untimely == "", Verdicts: e.Verdicts, Untimely: untimely}, nil
+	e := Explanation{Matched: conditions.Matched && untimely == "", Verdicts: conditions.Verdicts, Untimely: untimely}
+	if c.cel == nil {
+		return e, nil
+	}
+	verdict, err := c.cel.Explain(ctx, doc.expressions())
+	e.CEL, e.Matched = &verdict, e.Matched && verdict.Matched
+	return e, err
 }

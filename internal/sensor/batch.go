@@ -179,9 +179,17 @@ func (e *Event) At() time.Time {
 
 // Match says that a rule matched an event.
 type Match struct {
-	Event *Event
-	Rule  *Rule
+	Event  *Event
+	Rule   *Rule
+	Params json.RawMessage // the action's, for this event; nil: those of the rule
+	Reason string          // why there are none, which makes the enforcement fail; empty: there are
 }
+
+// The statuses that an enforcement is written with. Others are for who acts on it.
+const (
+	EnforcementCreated = "created" // ordered
+	EnforcementFailed  = "failed"  // it has no parameters, and nobody is told of it; Reason says why
+)
 
 // Enforcement is one rule matched by one event, as stored.
 type Enforcement struct {
@@ -192,11 +200,13 @@ type Enforcement struct {
 	EventID      int64
 	EventCreated time.Time
 	TriggerRef   string
-	Config       json.RawMessage // {"action": ref, "params": {...}}
+	Config       json.RawMessage // {"action": ref, "params": {...}}; params is null if it failed
 	Payload      json.RawMessage // the event's
 	Status       string
+	Reason       string // why it failed; empty: it did not
 	Condition    string
 	Conditions   json.RawMessage
+	CEL          string
 	Created      time.Time
 	ResolvedAt   *time.Time
 	Replay       *int64 // the replay that wrote it; nil: its event was matched

@@ -199,6 +199,7 @@ type Rule struct {
 	TriggerRef   string
 	Condition    string          // "all" or "any"
 	Conditions   json.RawMessage // list of clauses, see package condition
+	CEL          string          // expression that must hold, too, see package expression; empty: none
 	ActionRef    string
 	ActionParams json.RawMessage
 	Enabled      bool

@@ -53,6 +53,7 @@ type AuditEnforcement struct {
 	ID          int64
 	RuleRef     string
 	EventID     int64
+	Status      string
 	BatchStatus sensor.BatchStatus
 	Created     time.Time
 }
@@ -122,7 +123,7 @@ func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] {
 // Enforcements yields every enforcement, by ID.
 func (v *AuditView) Enforcements(ctx context.Context) iter.Seq2[AuditEnforcement, error] {
 	return stream[AuditEnforcement](ctx, v.tx, "reading enforcements", `
-		select n.id, n.rule_ref, n.event as event_id, n.created,
+		select n.id, n.rule_ref, n.event as event_id, n.status, n.created,
 			case when n.replay is not null and r.finished is null then 'matched' else b.status end as batch_status
 		from attune.enforcement n
 		join attune.event e on e.id = n.event

@@ -55,7 +55,7 @@ func TestAudit(t *testing.T) {
 		orders := collect(t, v.Enforcements(b.ctx))
 		require.Len(t, orders, 6)
 		require.Equal(t, store.AuditEnforcement{
-			ID: enforcements[0].ID, RuleRef: enforcements[0].RuleRef, EventID: events[0].ID, BatchStatus: sensor.BatchDone,
+			ID: enforcements[0].ID, RuleRef: enforcements[0].RuleRef, EventID: events[0].ID, Status: sensor.EnforcementCreated, BatchStatus: sensor.BatchDone,
 			Created: enforcements[0].Created,
 		}, orders[0])
 		return nil

@@ -12,7 +12,8 @@ import (
 
 const enforcementSelect = `
 	select n.id, n.rule as rule_id, n.rule_ref, n.rule_version, n.event as event_id, e.created as event_created, n.trigger_ref, n.config,
-		n.payload, n.status, n.condition, n.conditions, n.created, n.resolved_at, n.replay, n.replayed_from
+		n.payload, n.status, coalesce(n.reason, '') as reason, n.condition, n.conditions, n.cel, n.created, n.resolved_at, n.replay,
+		n.replayed_from
 	from attune.enforcement n join attune.event e on e.id = n.event`
 
 // EnforcementFilter selects enforcements. Zero fields select everything.
@@ -74,7 +75,8 @@ func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]senso
 		byID[events[i].ID] = &events[i]
 	}
 	rows, err := q.Query(ctx, `
-		select n.id, n.rule, n.rule_ref, n.rule_version, n.event, n.config, n.status, n.condition, n.conditions, n.created, n.resolved_at
+		select n.id, n.rule, n.rule_ref, n.rule_version, n.event, n.config, n.status, coalesce(n.reason, ''), n.condition,
+			n.conditions, n.cel, n.created, n.resolved_at
 		from attune.event e join attune.enforcement n on n.event = e.id
 		where e.batch = @batch and n.replay is null
 		order by n.id`, pgx.NamedArgs{"batch": batchID})
@@ -84,8 +86,8 @@ func enforcementsOfBatch(ctx context.Context, q querier, batchID int64) ([]senso
 	var enforcements []sensor.Enforcement
 	var n sensor.Enforcement
 	_, err = pgx.ForEachRow(rows, []any{
-		&n.ID, &n.RuleID, &n.RuleRef, &n.RuleVersion, &n.EventID, (*[]byte)(&n.Config), &n.Status, &n.Condition,
-		(*[]byte)(&n.Conditions), &n.Created, &n.ResolvedAt,
+		&n.ID, &n.RuleID, &n.RuleRef, &n.RuleVersion, &n.EventID, (*[]byte)(&n.Config), &n.Status, &n.Reason, &n.Condition,
+		(*[]byte)(&n.Conditions), &n.CEL, &n.Created, &n.ResolvedAt,
 	}, func() error {
 		e := byID[n.EventID]
 		n.TriggerRef, n.EventCreated, n.Payload = e.TriggerRef, e.Created, e.Payload

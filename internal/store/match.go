@@ -1,19 +1,24 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
-// maxMatches is how many enforcements one statement writes: it bounds what the server holds in memory at once.
-const maxMatches = 10_000
+// maxMatches is how many enforcements one statement writes, and maxParams how many bytes of parameters of their own they
+// have together: it bounds what the server holds in memory at once.
+const (
+	maxMatches = 10_000
+	maxParams  = 16 << 20
+)
 
 // CommitEnforcements writes an enforcement for every match of a generated batch, or a row of shadow_match where the rule
 // is a shadow, all or nothing, and records the rulesets, by trigger ref, that were matched against. A batch that is already matched is left as it is. Either way the
@@ -75,27 +80,32 @@ func (o origin) args() pgx.NamedArgs {
 func insertEnforcements(ctx context.Context, tx pgx.Tx, from origin, matches []sensor.Match) ([]sensor.Enforcement, error) {
 	batch := &pgx.Batch{}
 	stored := make([]sensor.Enforcement, 0, len(matches))
-	for part := range slices.Chunk(matches, maxMatches) {
+	for part := range statements(matches) {
 		args := matchArgs(part)
 		maps.Copy(args, from.args())
 		batch.Queue(`
-			insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, payload, condition,
-				conditions, replay, forced, replayed_from)
-			select r.id, r.ref, r.version, e.trigger_ref, r.config, case when @batch::bigint in (0, e.batch) then e.id end, e.payload,
-				r.condition, r.conditions, @replay::bigint, @forced::bigint, case when @forced::bigint <> 0 then (
+			insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, status, reason, payload,
+				condition, conditions, cel, replay, forced, replayed_from)
+			select r.id, r.ref, r.version, e.trigger_ref,
+				case when m.params is null and m.reason is null then r.config
+					else jsonb_build_object('action', r.action, 'params', m.params::jsonb) end,
+				case when @batch::bigint in (0, e.batch) then e.id end,
+				case when m.reason is null then 'created' else 'failed' end, m.reason, e.payload, r.condition, r.conditions, r.cel,
+				@replay::bigint, @forced::bigint, case when @forced::bigint <> 0 then (
 					select min(o.id) from attune.enforcement o where o.event = e.id and o.rule_ref = r.ref) end
-			from unnest(@events::bigint[], @rules::int[]) with ordinality as m (event, rule, n)
+			from unnest(@events::bigint[], @rules::int[], @rendered::text[], @reasons::text[]) with ordinality
+				as m (event, rule, params, reason, n)
 			join (
-				select n, id, ref, version, jsonb_build_object('action', action, 'params', params::jsonb) as config, condition,
-					conditions::jsonb as conditions
+				select n, id, ref, version, action, jsonb_build_object('action', action, 'params', params::jsonb) as config, condition,
+					conditions::jsonb as conditions, cel
 				from unnest(@ids::bigint[], @refs::text[], @actions::text[], @params::text[], @condition::text[],
-					@conditions::text[], @versions::bigint[]) with ordinality
-					as u (id, ref, action, params, condition, conditions, version, n)
+					@conditions::text[], @cel::text[], @versions::bigint[]) with ordinality
+					as u (id, ref, action, params, condition, conditions, cel, version, n)
 			) r on r.n = m.rule
 			left join attune.event e on e.id = m.event
 			order by m.n
 			on conflict (event, rule_ref, forced) do nothing
-			returning id, event, rule_ref, status, created`, args).
+			returning id, event, rule_ref, status, created, case when @own then config end`, args).
 			Query(func(rows pgx.Rows) (err error) {
 				stored, err = collectWritten(rows, part, stored)
 				return err
@@ -110,20 +120,41 @@ func insertEnforcements(ctx context.Context, tx pgx.Tx, from origin, matches []s
 	return stored, err
 }
 
+// statements splits matches into what one statement writes.
+func statements(matches []sensor.Match) iter.Seq[[]sensor.Match] {
+	return func(yield func([]sensor.Match) bool) {
+		start, size := 0, 0
+		for i := range matches {
+			if i-start == maxMatches || i > start && size+len(matches[i].Params) > maxParams {
+				if !yield(matches[start:i]) {
+					return
+				}
+				start, size = i, 0
+			}
+			size += len(matches[i].Params)
+		}
+		if start < len(matches) {
+			yield(matches[start:])
+		}
+	}
+}
+
 // collectWritten appends the enforcements that were written for matches, whose rows come in the order of the matches.
-// What they share with the event and the rule is not read back.
+// What they share with the event and the rule is not read back; parameters of their own are.
 func collectWritten(rows pgx.Rows, matches []sensor.Match, stored []sensor.Enforcement) ([]sensor.Enforcement, error) {
 	configs := map[*sensor.Rule]json.RawMessage{}
 	var n sensor.Enforcement
+	var config []byte
 	next := 0
-	_, err := pgx.ForEachRow(rows, []any{&n.ID, &n.EventID, &n.RuleRef, &n.Status, &n.Created}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&n.ID, &n.EventID, &n.RuleRef, &n.Status, &n.Created, &config}, func() error {
 		for next < len(matches) && (matches[next].Event.ID != n.EventID || matches[next].Rule.Ref != n.RuleRef) {
 			next++ // it was there before
 		}
 		if next == len(matches) {
 			return fmt.Errorf("enforcement %d is of no match", n.ID)
 		}
-		e, r := matches[next].Event, matches[next].Rule
+		m := matches[next]
+		e, r := m.Event, m.Rule
 		next++
 		if configs[r] == nil {
 			action, err := json.Marshal(r.ActionRef)
@@ -132,7 +163,11 @@ func collectWritten(rows pgx.Rows, matches []sensor.Match, stored []sensor.Enfor
 			}
 			configs[r] = fmt.Appendf(nil, `{"action": %s, "params": %s}`, action, r.ActionParams)
 		}
-		n.RuleID, n.RuleVersion, n.Config, n.Condition, n.Conditions = r.ID, r.Version, configs[r], r.Condition, r.Conditions
+		n.RuleID, n.RuleVersion, n.Config = r.ID, r.Version, configs[r]
+		n.Condition, n.Conditions, n.CEL = r.Condition, r.Conditions, r.CEL
+		if n.Reason = m.Reason; m.Params != nil || m.Reason != "" {
+			n.Config = bytes.Clone(config)
+		}
 		n.TriggerRef, n.EventCreated, n.Payload = e.TriggerRef, e.Created, e.Payload
 		stored = append(stored, n)
 		return nil
@@ -141,11 +176,13 @@ func collectWritten(rows pgx.Rows, matches []sensor.Match, stored []sensor.Enfor
 }
 
 // matchArgs returns the matches as columns of event IDs and of rule numbers, counted from 1, and the rules as columns.
+// Parameters and reasons of the matches' own are columns only if there are any.
 func matchArgs(matches []sensor.Match) pgx.NamedArgs {
 	events, rules := make([]int64, len(matches)), make([]int, len(matches))
 	numbers := map[string]int{}
 	var ids, versions []int64
-	var refs, actions, params, condition, conditions []string
+	var refs, actions, params, condition, conditions, cel []string
+	var rendered, reasons []*string
 	for i, m := range matches {
 		number, ok := numbers[m.Rule.Ref]
 		if !ok {
@@ -154,11 +191,24 @@ func matchArgs(matches []sensor.Match) pgx.NamedArgs {
 			ids, refs, versions = append(ids, m.Rule.ID), append(refs, m.Rule.Ref), append(versions, m.Rule.Version)
 			actions, params = append(actions, m.Rule.ActionRef), append(params, string(m.Rule.ActionParams))
 			condition, conditions = append(condition, m.Rule.Condition), append(conditions, string(m.Rule.Conditions))
+			cel = append(cel, m.Rule.CEL)
+		}
+		if m.Params != nil || m.Reason != "" {
+			if rendered == nil {
+				rendered, reasons = make([]*string, len(matches)), make([]*string, len(matches))
+			}
+			if m.Reason != "" {
+				reasons[i] = &matches[i].Reason
+			} else {
+				own := string(m.Params)
+				rendered[i] = &own
+			}
 		}
 		events[i], rules[i] = m.Event.ID, number
 	}
 	return pgx.NamedArgs{
 		"events": events, "rules": rules, "ids": ids, "refs": refs, "actions": actions, "params": params,
-		"condition": condition, "conditions": conditions, "versions": versions,
+		"condition": condition, "conditions": conditions, "cel": cel, "versions": versions,
+		"rendered": rendered, "reasons": reasons, "own": rendered != nil,
 	}
 }

@@ -134,7 +134,8 @@ func limitFields(l sensor.Limits) []field {
 func rulePart(r sensor.Rule) part {
 	return part{r.Ref, []field{
 		{"label", r.Label}, {"description", r.Description}, {"trigger", r.TriggerRef}, {"condition", r.Condition},
-		{"conditions", canonical(r.Conditions)}, {"action.ref", r.ActionRef}, {"action.params", canonical(r.ActionParams)},
+		{"conditions", canonical(r.Conditions)}, {"cel", r.CEL}, {"action.ref", r.ActionRef},
+		{"action.params", canonical(r.ActionParams)},
 		{"enabled", strconv.FormatBool(r.Enabled)}, {"shadow", strconv.FormatBool(r.Shadow)},
 		{"priority", strconv.Itoa(r.Priority)}, {"valid.from", timestamp(r.ValidFrom)},
 		{"valid.until", timestamp(r.ValidUntil)}, {"active", canonical(orEmptyList(r.Active))},

@@ -47,16 +47,16 @@ func (w *packWriter) writeRules(ctx context.Context) error {
 		}
 		tag, err := w.tx.Exec(ctx, `
 			with ended as (`+endVersions+`), written as (
-				insert into attune.rule (ref, pack, label, description, trigger, trigger_ref, condition, conditions,
+				insert into attune.rule (ref, pack, label, description, trigger, trigger_ref, condition, conditions, cel,
 					action_ref, action_params, enabled, shadow, priority, valid_from, valid_until, active, version, ruleset)
-				select @ref, p.id, @label, @description, t.id, t.ref, @condition, @conditions, @action, @params, @enabled,
+				select @ref, p.id, @label, @description, t.id, t.ref, @condition, @conditions, @cel, @action, @params, @enabled,
 					@shadow, @priority, @valid_from, @valid_until, @active,
 					1 + coalesce((select max(version) from attune.rule_version where rule_ref = @ref), 0), t.ruleset
 				from attune.pack p, attune.trigger t
 				where p.ref = @pack and t.ref = @trigger
 				on conflict (ref) do update set label = excluded.label, description = excluded.description,
 					trigger = excluded.trigger, trigger_ref = excluded.trigger_ref, condition = excluded.condition,
-					conditions = excluded.conditions, action_ref = excluded.action_ref,
+					conditions = excluded.conditions, cel = excluded.cel, action_ref = excluded.action_ref,
 					action_params = excluded.action_params, enabled = excluded.enabled, shadow = excluded.shadow,
 					priority = excluded.priority, valid_from = excluded.valid_from, valid_until = excluded.valid_until,
 					active = excluded.active, version = excluded.version, ruleset = excluded.ruleset, updated = now()
@@ -66,7 +66,7 @@ func (w *packWriter) writeRules(ctx context.Context) error {
 			select ref, version, trigger_ref, ruleset, to_jsonb(written) from written`,
 			pgx.NamedArgs{
 				"ref": r.Ref, "refs": []string{r.Ref}, "pack": w.pack.Ref, "label": r.Label, "description": r.Description,
-				"trigger": r.TriggerRef, "condition": r.Condition, "conditions": nullable(r.Conditions), "action": r.ActionRef,
+				"trigger": r.TriggerRef, "condition": r.Condition, "conditions": nullable(r.Conditions), "cel": r.CEL, "action": r.ActionRef,
 				"params": nullable(r.ActionParams), "enabled": r.Enabled, "shadow": r.Shadow, "priority": r.Priority,
 				"valid_from": r.ValidFrom, "valid_until": r.ValidUntil, "active": orEmptyList(r.Active),
 			})

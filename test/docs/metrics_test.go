@@ -25,6 +25,7 @@ func metricNames(t *testing.T) []string {
 	m.Step("poll", "ok", 1)
 	m.Events("t", 1)
 	m.Enforcements("t", 1)
+	m.Failed("t", 1)
 	m.Rejected("t", 1)
 	m.Suppressed("t", 1)
 	m.Run("core.exec", false)

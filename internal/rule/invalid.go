@@ -1,0 +1,66 @@
+package rule
+
+import (
+	"strings"
+
+	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/expression"
+)
+
+// Invalid is all that is wrong with a rule, as Compile's error: at least one of its lists has something.
+type Invalid struct {
+	Conditions condition.Problems
+	CEL        expression.Problems     // in the text of the expression
+	Params     expression.PathProblems // below action.params
+}
+
+func (i *Invalid) empty() bool { return len(i.Conditions)+len(i.CEL)+len(i.Params) == 0 }
+
+// Error lists the problems, one a line.
+func (i *Invalid) Error() string {
+	var lines []string
+	if len(i.Conditions) > 0 {
+		lines = append(lines, i.Conditions.Error())
+	}
+	for _, p := range i.CEL {
+		lines = append(lines, "cel: "+p.String())
+	}
+	for _, p := range i.Params {
+		lines = append(lines, "action.params."+p.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the lists that have something.
+func (i *Invalid) Unwrap() []error {
+	var all []error
+	if len(i.Conditions) > 0 {
+		all = append(all, i.Conditions)
+	}
+	if len(i.CEL) > 0 {
+		all = append(all, i.CEL)
+	}
+	if len(i.Params) > 0 {
+		all = append(all, i.Params)
+	}
+	return all
+}
+
+// Check compares the rule with what payloads of its trigger are like. What is wrong is certain: no payload of that
+// schema could do. A warning is probably a slip. Both are nil if there is nothing to say.
+func (c *Compiled) Check(s *expression.Schema) (wrong, warnings *Invalid) {
+	wrong, warnings = &Invalid{}, &Invalid{}
+	if c.cel != nil {
+		wrong.CEL, warnings.CEL = c.cel.Check(s)
+	}
+	if c.params != nil {
+		wrong.Params, warnings.Params = c.params.Check(s)
+	}
+	if wrong.empty() {
+		wrong = nil
+	}
+	if warnings.empty() {
+		warnings = nil
+	}
+	return wrong, warnings
+}
