@@ -123,18 +123,24 @@ func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enfor
 	if err != nil {
 		return nil, err
 	}
-	written, failed := map[string]int{}, map[string]int{}
+	written, failed := byTrigger(enforcements)
+	for trigger := range rules {
+		m.metrics.Enforcements(trigger, written[trigger])
+		m.metrics.Failed(trigger, failed[trigger])
+	}
+	return enforcements, nil
+}
+
+// byTrigger counts enforcements, and those of them that failed.
+func byTrigger(enforcements []sensor.Enforcement) (written, failed map[string]int) {
+	written, failed = map[string]int{}, map[string]int{}
 	for i := range enforcements {
 		written[enforcements[i].TriggerRef]++
 		if enforcements[i].Status == sensor.EnforcementFailed {
 			failed[enforcements[i].TriggerRef]++
 		}
 	}
-	for trigger := range rules {
-		m.metrics.Enforcements(trigger, written[trigger])
-		m.metrics.Failed(trigger, failed[trigger])
-	}
-	return enforcements, nil
+	return written, failed
 }
 
 // ordered returns the enforcements that somebody is to act on: without those that failed.

@@ -170,7 +170,7 @@ func (r *Replayer) burst(ctx context.Context, order sensor.Replay, events []sens
 	}
 	n := len(done.Enforcements)
 	if !order.DryRun && n > 0 {
-		if err := publish(ctx, done.Enforcements, r.Matcher.publisher.PublishEnforcements); err != nil {
+		if err := publish(ctx, ordered(done.Enforcements), r.Matcher.publisher.PublishEnforcements); err != nil {
 			return err
 		}
 		r.count(done.Enforcements)
@@ -195,12 +195,10 @@ func (r *Replayer) burst(ctx context.Context, order sensor.Replay, events []sens
 
 // count counts enforcements by trigger.
 func (r *Replayer) count(enforcements []sensor.Enforcement) {
-	written := map[string]int{}
-	for i := range enforcements {
-		written[enforcements[i].TriggerRef]++
-	}
+	written, failed := byTrigger(enforcements)
 	for trigger, n := range written {
 		r.Matcher.metrics.Enforcements(trigger, n)
+		r.Matcher.metrics.Failed(trigger, failed[trigger])
 	}
 }
 
@@ -216,7 +214,7 @@ func (r *Replayer) settle(ctx context.Context, in ReplayOrder) (ReplayCounts, er
 	if err != nil {
 		return ReplayCounts{}, err
 	}
-	if err := publish(ctx, left, r.Matcher.publisher.PublishEnforcements); err != nil {
+	if err := publish(ctx, ordered(left), r.Matcher.publisher.PublishEnforcements); err != nil {
 		return ReplayCounts{}, err
 	}
 	return ReplayCounts{Enforcements: int64(len(left))}, r.Store.FinishReplay(ctx, in.ReplayID)
