@@ -37,7 +37,7 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 	r := b.run("validate", broken, folder(t, "shop"))
 	require.Equal(t, 1, r.code)
 	require.Contains(t, r.stdout, filepath.Join(broken, "rules/one.yaml")+`:2: trigger: unknown trigger "broken.nothing"`)
-	require.Contains(t, r.stdout, `rules/one.yaml:4: conditions[0].operator: unknown operator "equal"`)
+	require.Contains(t, r.stdout, `rules/one.yaml:4: conditions[0].operator: payload.a: unknown operator "equal"`)
 	require.Equal(t, "starter: 2 problems\n", r.stderr)
 
 	r = b.run("validate", broken, "-o", "json")

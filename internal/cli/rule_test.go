@@ -81,7 +81,7 @@ no match: the expression
 		},
 		"malformed condition": {
 			args: []string{"--conditions", `[{"field": "a", "operator": "equal", "value": 1}]`, "--payload", `{}`},
-			code: 2, stderr: `conditions[0].operator: unknown operator "equal": did you mean "equals"?`,
+			code: 2, stderr: `conditions[0].operator: a: unknown operator "equal": did you mean "equals"?`,
 		},
 		"malformed payload": {
 			args: []string{"--conditions", `[]`, "--payload", `{"a"`},

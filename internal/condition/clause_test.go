@@ -273,13 +273,20 @@ func TestClauseProblems(t *testing.T) {
 		{`"operator": "any", "value": 1`, "value", `want an object, got a number: 1; write a condition for an element, such as {"field": "item.name", "operator": "equals", "value": "x"}`},
 		{`"operator": "any", "value": [{"field": "payload.y", "operator": "is_null"}]`, "value[0].field",
 			`"payload.y" is not of the element: begin with item here, and put what concerns the rest of the event beside the clause`},
-		{`"operator": "any", "value": {"field": "item.y", "operator": "startwith", "value": 1}`, "value.operator", `unknown operator "startwith": did you mean "startswith"?`},
+		{`"operator": "any", "value": {"field": "item.y", "operator": "startwith", "value": 1}`, "value.operator", `item.y: unknown operator "startwith": did you mean "startswith"?`},
 	}
 	for _, test := range tests {
 		t.Run(test.clause, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, condition.Problems{{Path: place + test.path, Message: test.message}},
-				problems(t, condition.All, `[{"field": "x", `+test.clause+`}]`))
+			_, operator, _ := strings.Cut(test.clause, `"operator": "`)
+			operator, _, _ = strings.Cut(operator, `"`)
+			label := "x " + operator + ": "
+			if strings.HasPrefix(test.path, "value[0]") || strings.HasSuffix(test.path, ".operator") {
+				label = "" // that of the condition on the element
+			}
+			found := problems(t, condition.All, `[{"field": "x", `+test.clause+`}]`)
+			require.Len(t, found, 1)
+			require.Equal(t, condition.Problem{Path: place + test.path, Message: label + test.message}, found[0])
 		})
 	}
 	compile(t, condition.All, `[{"field": "x", "operator": "exists", "value": true}]`)

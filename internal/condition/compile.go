@@ -52,15 +52,20 @@ type compiler struct {
 	uses         [roots]bool
 	count        int // clauses and groups
 	matching     []*clause
-	instructions int  // of the regular expressions of matching
-	inside       int  // how many quantifiers what is compiled is inside of
-	outer        bool // whether a condition inside compares with a field that is not the element's
+	instructions int    // of the regular expressions of matching
+	label        string // the clause that is compiled, for problems: its field and operator, as far as they are known
+	inside       int    // how many quantifiers what is compiled is inside of
+	outer        bool   // whether a condition inside compares with a field that is not the element's
 }
 
 func (c *compiler) report(path, format string, args ...any) {
 	switch n := len(c.problems); {
 	case n < MaxProblems:
-		c.problems = append(c.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+		message := fmt.Sprintf(format, args...)
+		if c.label != "" && path != "conditions" {
+			message = c.label + ": " + message
+		}
+		c.problems = append(c.problems, Problem{Path: path, Message: message})
 	case n == MaxProblems:
 		c.problems = append(c.problems, Problem{Path: "conditions", Message: "more problems follow: they are listed once these are solved"})
 	}

@@ -1,13 +1,18 @@
 package condition
 
+import "strings"
+
 func (c *compiler) clause(path string, values map[string]Value, depth int) condition {
 	clause := &clause{value: values["value"]}
+	defer func(outer string) { c.label = outer }(c.label)
+	c.label = ""
 	if field, ok := c.text(path, "field", "name one, such as payload.branch", values); ok {
 		clause.field, clause.path = field, c.path(childPath(path, "field"), field)
 		if c.inside > 0 && clause.path.root != item {
 			c.report(childPath(path, "field"), "%s is not of the element: begin with item here, and put what concerns the rest of the event beside the clause",
 				abbreviate(field))
 		}
+		c.label = shorten(field)
 	}
 	if clause.value.kind() != kindMissing {
 		c.literal(childPath(path, "value"), clause.value, 0)
@@ -22,6 +27,7 @@ func (c *compiler) clause(path string, values map[string]Value, depth int) condi
 		return nil
 	}
 	clause.operator = operator
+	c.label = strings.TrimSpace(c.label + " " + operator.name)
 	if c.options(path, clause, values); c.operand(path, clause, values) {
 		c.test(path, clause, values, depth)
 	}

@@ -40,6 +40,6 @@ func ExampleCompile() {
 	]`))
 	fmt.Println(err)
 	// Output:
-	// conditions[0].operator: unknown operator "equal": did you mean "equals"?
-	// conditions[1].not.value: want a number, got the string "5"; write a number without quotes
+	// conditions[0].operator: branch: unknown operator "equal": did you mean "equals"?
+	// conditions[1].not.value: files greater_than: want a number, got the string "5"; write a number without quotes
 }

@@ -10,7 +10,7 @@ type Problem struct {
 	// Path says where it is: conditions[2].all[0].operator. What is missing has the path
 	// that it would have.
 	Path string
-	// Message says what is wrong, with the value and the remedy.
+	// Message says what is wrong, with the value and the remedy and, of a clause, its field and operator.
 	Message string
 }
 
