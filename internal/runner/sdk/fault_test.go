@@ -45,6 +45,7 @@ function helper() { throw new RangeError("who"); }
 
 		{"a syntax error", py, "x = 1\ndef poll(:\n", "SyntaxError: invalid syntax (s.py, line 2): def poll(:", "  File \"PACK/s.py\", line 2\n    def poll(:\n"},
 		{"a syntax error", js, "let x = 1;\nexport function poll() { x x }\n", "SyntaxError: Unexpected identifier", "PACK/s.mjs:2\nexport function poll() { x x }\n"},
+		{"an end that comes too early", js, "export function poll() {\n  return [\n", "SyntaxError: Unexpected end of input (s.mjs, line 3)", "PACK/s.mjs:3\n"},
 		{"wrong indentation", py, "def poll():\nreturn []\n", "IndentationError: ", "  File \"PACK/s.py\", line 2\n"},
 		{"no such import", js, "import { nosuch } from './s.mjs';\n", "SyntaxError: The requested module './s.mjs' does not provide an export named 'nosuch' (s.mjs, line 1: import { nosuch } from './s.mjs';)", "file://PACK/s.mjs:1"},
 		{"no poll", py, "x = 1\n", "AttributeError: s.py has no poll: define `def poll(ctx):`", ""},
@@ -155,6 +156,14 @@ func TestAFaultInAnImportIsShownThere(t *testing.T) {
 		messages := l.serve(t, dir).poll(request(nil))
 		require.Regexp(t, `^SyntaxError: .+ \(`+code[0]+`, line 1\)?: one two\)?$`, messages[0]["message"])
 	}
+}
+
+func TestASyntaxErrorOfDataIsNotTakenForOneOfTheCode(t *testing.T) {
+	t.Parallel()
+	dir := node.code(t, "export function poll() {\n  return JSON.parse('<html>');\n}\n")
+	messages := node.serve(t, dir).poll(request(nil))
+	require.Regexp(t, `^SyntaxError: Unexpected token [^()]+$`, messages[0]["message"])
+	require.Contains(t, messages[0]["traceback"], "at poll (file://"+dir+"/s.mjs:2:")
 }
 
 func TestAMissingEntrypointIsNamed(t *testing.T) {

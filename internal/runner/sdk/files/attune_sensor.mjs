@@ -301,18 +301,25 @@ function stack(error) {
   return theirs.length > 1 ? theirs.join("\n") : "";
 }
 
-const WHERE = /^(.+):(\d+)\n(.+)\n/;
+const WHERE = /^(.+):(\d+)\n(.*)\n/; // the text is empty where a file ends too early
 
-/** Adds to a syntax error where it is, which import() does not always say. */
+/**
+ * Adds to a syntax error where it is, which import() does not always say. One that running code threw, such as
+ * JSON.parse, has a stack that says it.
+ */
 function locate(error, entrypoint) {
   if (!(error instanceof SyntaxError) || error.where) return error;
-  if (!WHERE.test(error.stack)) error.stack = checkSyntax(entrypoint) ?? error.stack;
+  if (!WHERE.test(error.stack)) {
+    if (stack(error)) return error;
+    error.stack = checkSyntax(entrypoint) ?? error.stack;
+  }
   const found = WHERE.exec(error.stack);
   if (!found) return Object.assign(error, { where: "in a file that it imports" });
   const [, place, line, text] = found;
   const file = place.startsWith("file:") ? fileURLToPath(place) : place;
   const inside = relative(packFolder.path, file);
-  return Object.assign(error, { where: `${inside.startsWith("..") ? file : inside}, line ${line}: ${text.trim()}` });
+  const quoted = text.trim() && `: ${text.trim()}`;
+  return Object.assign(error, { where: `${inside.startsWith("..") ? file : inside}, line ${line}${quoted}` });
 }
 
 /** What Node.js says of the first file with a syntax error, from the entrypoint on along its imports. */
