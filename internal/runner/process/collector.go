@@ -64,7 +64,7 @@ func newCollector(req runner.Request, sdk bool, secrets secret.Values, journal *
 
 // data takes a line of fd 3.
 func (c *collector) data(line []byte, dropped int, whole bool) error {
-	if len(bytes.TrimSpace(line)) == 0 {
+	if dropped == 0 && len(bytes.TrimSpace(line)) == 0 {
 		return nil
 	}
 	c.mu.Lock()

@@ -68,7 +68,7 @@ func (s *session) open() (theirs []*os.File, err error) {
 			continue
 		}
 		var w *os.File
-		if *pipe.tap, w, err = newTap(pipe.limit); err != nil {
+		if *pipe.tap, w, err = newTap(pipe.limit, pipe.tap == &s.data); err != nil {
 			return theirs, err
 		}
 		theirs = append(theirs, w)

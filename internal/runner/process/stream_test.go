@@ -158,3 +158,27 @@ func TestAStreamMayBringAnyNumberOfEvents(t *testing.T) {
 	require.Equal(t, sensor.FaultOutput, fault.Kind)
 	require.Equal(t, "more than 10000 events since its last checkpoint (`limits.events`): call ctx.checkpoint(cursor) more often", fault.Message)
 }
+
+// A stream has no deadline at which such a message would come to light.
+func TestAMessageThatDoesNotEndEndsAStream(t *testing.T) {
+	t.Parallel()
+	for name, code := range map[string]string{
+		"text":  "#!/bin/sh\ntr '\\0' 'a' </dev/zero >&3\n",
+		"blank": "#!/bin/sh\ntr '\\0' ' ' </dev/zero >&3\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			s := b.stream(t.Context(), b.code(t, "s.sh", code))
+			select {
+			case err := <-s.ended:
+				var fault *sensor.Fault
+				require.ErrorAs(t, err, &fault)
+				require.Equal(t, sensor.FaultOutput, fault.Kind)
+				require.Contains(t, fault.Message, "a message of more than 1048576 bytes (`limits.event_bytes`)")
+			case <-time.After(time.Minute):
+				require.Fail(t, "the stream goes on")
+			}
+		})
+	}
+}

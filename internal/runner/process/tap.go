@@ -20,7 +20,8 @@ const (
 )
 
 // takeLine acts on a line without its end. Of a line longer than the tap's limit it gets the beginning, and how many
-// bytes more there were. whole is false for a last line that nothing ended. The line is valid until it returns.
+// bytes more there were. whole is false for a line that nothing ended: the last one, or in a strict tap one that is too
+// long already. The line is valid until it returns.
 type takeLine func(line []byte, dropped int, whole bool) error
 
 // tap reads the lines of one of a child's pipes, while a poll is going on.
@@ -28,6 +29,8 @@ type tap struct {
 	file  *os.File
 	conn  syscall.RawConn
 	limit int // of a line, in bytes
+	// strict has a line that is too long handed over without waiting for its end, which may never come.
+	strict bool
 
 	mu    sync.Mutex
 	take  takeLine
@@ -37,7 +40,7 @@ type tap struct {
 }
 
 // newTap returns the reading end, and the end for the child.
-func newTap(limit int) (*tap, *os.File, error) {
+func newTap(limit int, strict bool) (*tap, *os.File, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -46,7 +49,7 @@ func newTap(limit int) (*tap, *os.File, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, r.Close(), w.Close())
 	}
-	return &tap{file: r, conn: conn, limit: limit}, w, nil
+	return &tap{file: r, conn: conn, limit: limit, strict: strict}, w, nil
 }
 
 // open readies the tap for a poll's pump.
@@ -54,7 +57,7 @@ func (t *tap) open(take takeLine) {
 	_ = t.file.SetReadDeadline(time.Time{})
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.take, t.err, t.lines = take, nil, splitter{limit: t.limit}
+	t.take, t.err, t.lines = take, nil, splitter{limit: t.limit, strict: t.strict}
 }
 
 // pump hands over lines until the end of the pipe, an error of take, or cut.
@@ -143,6 +146,7 @@ func inPipe(conn syscall.RawConn) int {
 // splitter splits what comes in pieces into lines.
 type splitter struct {
 	limit   int
+	strict  bool
 	line    []byte // of which no end has come yet
 	dropped int    // bytes of it beyond the limit
 	more    bool   // something came behind the line for which take returned an error
@@ -161,6 +165,9 @@ func (s *splitter) feed(piece []byte, take takeLine) error {
 		}
 		if !whole {
 			s.dropped = dropped
+			if s.strict && dropped > 0 {
+				return take(s.line, dropped, false)
+			}
 			return nil
 		}
 		s.line, s.dropped = s.line[:0], 0
