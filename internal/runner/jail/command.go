@@ -31,7 +31,7 @@ type Limits struct {
 	CPU       time.Duration
 	Memory    int64 // bytes in memory, with files that are only there; shared ones count once
 	OpenFiles int   // of each process
-	Processes int   // at one time; threads don't count
+	Processes int   // at one time; threads count by themselves, see LimitThreads
 }
 
 // any says whether there is anything that the sampler has to watch.

@@ -30,9 +30,12 @@ const (
 	LimitProcesses = "processes"
 )
 
+// LimitThreads is breached by more threads than so many processes should have. It follows from LimitProcesses.
+const LimitThreads = "threads"
+
 // Breach is a limit that a program exceeded. It was killed for that.
 type Breach struct {
-	Limit   string // LimitCPU (nanoseconds), LimitMemory (bytes) or LimitProcesses
+	Limit   string // LimitCPU (nanoseconds), LimitMemory (bytes), LimitProcesses or LimitThreads
 	Used    int64
 	Allowed int64
 }
@@ -45,6 +48,8 @@ func (b Breach) String() string {
 			time.Duration(b.Used).Round(10*time.Millisecond), time.Duration(b.Allowed))
 	case LimitMemory:
 		return fmt.Sprintf("took %d MiB of memory, more than %d MiB (`limits.memory`)", b.Used>>20, b.Allowed>>20)
+	case LimitThreads:
+		return fmt.Sprintf("had %d threads, more than %d (%d for each of `limits.processes`, and %d)", b.Used, b.Allowed, threadsPerProcess, threadHeadroom)
 	}
 	return fmt.Sprintf("had %d processes, more than %d (`limits.processes`)", b.Used, b.Allowed)
 }

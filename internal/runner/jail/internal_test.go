@@ -17,7 +17,7 @@ func TestParseStat(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, stat{
 		comm: "a) (b) c", state: 'Z', parent: 7, cpu: 460 * time.Millisecond, reapedCPU: 1340 * time.Millisecond,
-		start: 4711, memory: 25 * int64(os.Getpagesize()),
+		threads: 1, start: 4711, memory: 25 * int64(os.Getpagesize()),
 	}, s)
 	for _, text := range []string{"", "1 (a", "1 (a) S", ")(", "1 (a) S " + strings.Repeat("x ", 30)} {
 		_, err := parseStat([]byte(text))

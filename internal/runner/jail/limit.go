@@ -16,10 +16,13 @@ const (
 	// dozens of gigabytes.
 	dataFactor   = 2
 	dataHeadroom = 1 << 30
-	// tasksPerProcess and taskHeadroom are for what RLIMIT_NPROC counts, which are threads.
-	tasksPerProcess = 8
-	taskHeadroom    = 256
+	// threadsPerProcess and threadHeadroom say how many threads go with a limit of processes.
+	threadsPerProcess = 8
+	threadHeadroom    = 256
 )
+
+// threads returns how many threads all processes together may have.
+func (l Limits) threads() int { return l.Processes*threadsPerProcess + threadHeadroom }
 
 // apply limits a process and all that it will start. scoped says that tasks are counted in the sandbox alone.
 func (l Limits) apply(pid int, scoped bool) error {
@@ -31,7 +34,7 @@ func (l Limits) apply(pid int, scoped bool) error {
 		err = errors.Join(err, lower(pid, unix.RLIMIT_DATA, "RLIMIT_DATA", uint64(l.Memory)*dataFactor+dataHeadroom))
 	}
 	if l.Processes > 0 && scoped {
-		err = errors.Join(err, lower(pid, unix.RLIMIT_NPROC, "RLIMIT_NPROC", uint64(l.Processes)*tasksPerProcess+taskHeadroom))
+		err = errors.Join(err, lower(pid, unix.RLIMIT_NPROC, "RLIMIT_NPROC", 2*uint64(l.threads()))) // the sampler is to be first, it says why
 	}
 	if l.CPU > 0 {
 		err = errors.Join(err, capCPU(pid, l.CPU))

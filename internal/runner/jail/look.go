@@ -2,9 +2,10 @@ package jail
 
 // view is what a look at a program's processes shows.
 type view struct {
-	count  int // of processes, zombies included
-	usage  Usage
-	others []string // names of those that live, besides the program; only when asked for
+	count   int // of processes, zombies included
+	threads int // of all of them
+	usage   Usage
+	others  []string // names of those that live, besides the program; only when asked for
 }
 
 // census has the processes of this machine that programs started, by their mark.
@@ -48,6 +49,7 @@ func (p *Process) lookAt(members []int, names bool) view {
 		}
 		v.usage.CPU += s.cpu + s.reapedCPU
 		v.usage.Memory += s.memory
+		v.threads += s.threads
 		if !names {
 			p.files.open(proc, pid, open)
 		}
@@ -136,5 +138,7 @@ func (p *Process) check(all census) {
 		p.exceed(Breach{Limit: LimitMemory, Used: v.usage.Memory, Allowed: limits.Memory})
 	case limits.CPU > 0 && cpu > limits.CPU:
 		p.exceed(Breach{Limit: LimitCPU, Used: int64(cpu), Allowed: int64(limits.CPU)})
+	case limits.Processes > 0 && v.threads > limits.threads():
+		p.exceed(Breach{Limit: LimitThreads, Used: int64(v.threads), Allowed: int64(limits.threads())})
 	}
 }

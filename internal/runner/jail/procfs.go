@@ -110,8 +110,9 @@ type stat struct {
 	parent    int
 	cpu       time.Duration // its own, in steps of 10 ms
 	reapedCPU time.Duration // of its children that are gone and were waited for
-	start     uint64        // clock ticks since the machine started
-	memory    int64         // bytes in memory, shared ones included
+	threads   int
+	start     uint64 // clock ticks since the machine started
+	memory    int64  // bytes in memory, shared ones included
 }
 
 // tick is the unit of times in /proc, the same on all machines (USER_HZ).
@@ -148,6 +149,7 @@ func parseStat(text []byte) (stat, error) {
 		parent:    int(number(4)),
 		cpu:       time.Duration(number(14)+number(15)) * tick,
 		reapedCPU: time.Duration(number(16)+number(17)) * tick,
+		threads:   int(number(20)),
 		start:     uint64(number(22)),
 		memory:    number(24) * int64(os.Getpagesize()),
 	}

@@ -31,6 +31,8 @@ func TestWhatExceedsALimitIsNamed(t *testing.T) {
 			sensor.Limits{CPU: time.Second}, sensor.FaultLimit, `^took .*s of processor time, more than 1s .*limits\.cpu`},
 		"processes": {"s.sh", "#!/bin/sh\necho about to\ni=0\nwhile [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done\nwait\n",
 			sensor.Limits{Processes: 10}, sensor.FaultLimit, `^had [0-9]+ processes, more than 10 .*limits\.processes`},
+		"threads": {"s.py", "import threading, time\ndef poll(ctx):\n    print('about to')\n    threading.stack_size(64 << 10)\n    try:\n        for _ in range(1000): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n    except RuntimeError: pass\n    time.sleep(1000)\n",
+			sensor.Limits{Processes: 10}, sensor.FaultLimit, `^had [0-9]+ threads, more than 336 .*limits\.processes`},
 		"open files": {"s.py", "def poll(ctx):\n    print('about to')\n    files = [open('/dev/null') for _ in range(100)]\n",
 			sensor.Limits{OpenFiles: 64}, sensor.FaultException, `Too many open files`},
 	} {
