@@ -59,9 +59,13 @@ func (v *since) Set(text string) error {
 		v.time = time.Now().Add(-ago)
 		return nil
 	}
+	if days, err := strconv.ParseUint(strings.TrimSuffix(text, "d"), 10, 16); err == nil && strings.HasSuffix(text, "d") {
+		v.time = time.Now().Add(-time.Duration(days) * 24 * time.Hour)
+		return nil
+	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return errors.New("write a time such as 2026-01-31T08:00:00Z, or how long ago, such as 15m or 24h")
+		return errors.New("write a time such as 2026-01-31T08:00:00Z, or how long ago, such as 15m, 24h or 7d")
 	}
 	v.time = t
 	return nil

@@ -25,7 +25,7 @@ func newRule(s *session) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newRuleTest(s), newRuleExplain(s), newRuleVersions(s))
+	c.AddCommand(newRuleTest(s), newRuleExplain(s), newRuleBacktest(s), newRuleVersions(s))
 	return c
 }
 

@@ -17,22 +17,9 @@ const replaySelect = `
 // that are written within its times, or the only one if FirstEvent is set. It returns sensor.ErrNotFound if there is
 // none, and stores nothing.
 func (s *Store) OrderReplay(ctx context.Context, r sensor.Replay) (sensor.Replay, error) {
-	type extent struct{ FirstEvent, LastEvent, Events int64 }
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		w := where{args: pgx.NamedArgs{}}
-		replayed(&w, r)
-		if r.FirstEvent != 0 {
-			w.add("e.id = @event", "event", r.FirstEvent)
-		}
-		// But for the offset, the planner would look for the ends one by one, from the oldest rows on.
-		found, err := one[extent](ctx, tx, `
-			select coalesce(min(id), 0) as first_event, coalesce(max(id), 0) as last_event, count(*) as events
-			from (select e.id from attune.event e`+w.sql()+` offset 0) s`, w.args)
-		if err != nil {
+	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
+		if r, err = selectEvents(ctx, tx, r); err != nil {
 			return err
-		}
-		if found.Events == 0 {
-			return sensor.ErrNotFound
 		}
 		r, err = one[sensor.Replay](ctx, tx, `
 			insert into attune.replay (trigger_refs, rule_refs, since, until, first_event, last_event, events, forced, dry_run, rate)
@@ -40,8 +27,8 @@ func (s *Store) OrderReplay(ctx context.Context, r sensor.Replay) (sensor.Replay
 				@dry_run, @rate)
 			returning id, trigger_refs, rule_refs, since, until, first_event, last_event, events, forced, dry_run, rate, created, finished`,
 			pgx.NamedArgs{
-				"triggers": r.TriggerRefs, "rules": r.RuleRefs, "since": r.Since, "until": r.Until, "first": found.FirstEvent,
-				"last": found.LastEvent, "events": found.Events, "forced": r.Forced, "dry_run": r.DryRun, "rate": r.Rate,
+				"triggers": r.TriggerRefs, "rules": r.RuleRefs, "since": r.Since, "until": r.Until, "first": r.FirstEvent,
+				"last": r.LastEvent, "events": r.Events, "forced": r.Forced, "dry_run": r.DryRun, "rate": r.Rate,
 			})
 		return err
 	})
@@ -49,6 +36,33 @@ func (s *Store) OrderReplay(ctx context.Context, r sensor.Replay) (sensor.Replay
 		return r, fmt.Errorf("ordering a replay: %w", err)
 	}
 	return r, nil
+}
+
+// SelectEvents returns an order with the events that it would select now, as OrderReplay does, and stores nothing.
+func (s *Store) SelectEvents(ctx context.Context, r sensor.Replay) (sensor.Replay, error) {
+	r, err := selectEvents(ctx, s.pool, r)
+	if err != nil {
+		return r, fmt.Errorf("selecting events: %w", err)
+	}
+	return r, nil
+}
+
+func selectEvents(ctx context.Context, q querier, r sensor.Replay) (sensor.Replay, error) {
+	type extent struct{ FirstEvent, LastEvent, Events int64 }
+	w := where{args: pgx.NamedArgs{}}
+	replayed(&w, r)
+	if r.FirstEvent != 0 {
+		w.add("e.id = @event", "event", r.FirstEvent)
+	}
+	// But for the offset, the planner would look for the ends one by one, from the oldest rows on.
+	found, err := one[extent](ctx, q, `
+		select coalesce(min(id), 0) as first_event, coalesce(max(id), 0) as last_event, count(*) as events
+		from (select e.id from attune.event e`+w.sql()+` offset 0) s`, w.args)
+	if err == nil && found.Events == 0 {
+		err = sensor.ErrNotFound
+	}
+	r.FirstEvent, r.LastEvent, r.Events = found.FirstEvent, found.LastEvent, found.Events
+	return r, err
 }
 
 // replayed asks for the events that a replay takes, from attune.event e.

@@ -1,0 +1,178 @@
+// Package backtest says what a rule would have matched of the events that are there, and what another version of it
+// does not, or does besides. It reads events page by page and keeps counts and samples, however many they are.
+package backtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/attune-automation/sensors/internal/rule"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+const (
+	// page is how many events are read at a time.
+	page = 500
+	// samples is how many events of a kind a report shows: the latest.
+	samples = 5
+)
+
+// Source reads events.
+type Source interface {
+	// ReplayEvents returns the next of the selected events, in the order of their IDs.
+	ReplayEvents(ctx context.Context, selection sensor.Replay, after int64, limit int) ([]sensor.Event, error)
+}
+
+// Config says what to test.
+type Config struct {
+	Source    Source
+	Selection sensor.Replay // of events, see store.SelectEvents
+	Rule      *sensor.Rule  // its conditions and times count; whether it is enabled or a shadow does not
+	Other     *sensor.Rule  // what it is compared with; nil: nothing
+	// Progress hears now and then how many events are read and match; nil: nobody does.
+	Progress func(events, matches int64)
+}
+
+// Report is what a rule would have matched.
+type Report struct {
+	Events  int64 `json:"events"`
+	Matches int64 `json:"matches"`
+	// Busiest is the hour, in UTC, in which most of the matches happened, and BusiestMatches how many.
+	Busiest        *time.Time `json:"busiest_hour,omitempty"`
+	BusiestMatches int64      `json:"busiest_hour_matches,omitempty"`
+	Sample         []Sample   `json:"sample"` // the latest matches, the last one first
+	Compared       *Compared  `json:"compared,omitempty"`
+}
+
+// Compared is how a rule and another version of it differ.
+type Compared struct {
+	Version int64    `json:"version"` // of the other one
+	Both    int64    `json:"both"`    // events that both match
+	More    int64    `json:"more"`    // events that only the rule matches
+	Fewer   int64    `json:"fewer"`   // events that only the other one matches
+	Added   []Sample `json:"added"`   // the latest of More
+	Dropped []Sample `json:"dropped"` // the latest of Fewer
+}
+
+// Sample is an event.
+type Sample struct {
+	EventID int64           `json:"event_id"`
+	At      time.Time       `json:"at"` // when it happened
+	Payload json.RawMessage `json:"payload"`
+}
+
+// Run evaluates the rule on all selected events.
+func Run(ctx context.Context, cfg Config) (Report, error) {
+	switch {
+	case cfg.Source == nil:
+		return Report{}, errors.New("backtest: Source is missing")
+	case cfg.Rule == nil:
+		return Report{}, errors.New("backtest: Rule is missing")
+	}
+	t, err := newTest(cfg)
+	if err != nil {
+		return Report{}, err
+	}
+	for after := int64(0); ; {
+		events, err := cfg.Source.ReplayEvents(ctx, cfg.Selection, after, page)
+		if err != nil {
+			return t.report, err
+		}
+		for i := range events {
+			if err := t.event(ctx, &events[i]); err != nil {
+				return t.report, fmt.Errorf("event %d: %w", events[i].ID, err)
+			}
+		}
+		if cfg.Progress != nil {
+			cfg.Progress(t.report.Events, t.report.Matches)
+		}
+		if len(events) < page {
+			return t.finish(), nil
+		}
+		after = events[len(events)-1].ID
+	}
+}
+
+// test is the state of one run.
+type test struct {
+	rule, other *rule.Compiled // other is nil if nothing is compared
+	reader      *rule.Reader
+	hours       map[int64]int64 // matches by the hour since 1970 in which they happened
+	report      Report
+}
+
+func newTest(cfg Config) (*test, error) {
+	compiled, err := rule.Compile(cfg.Rule)
+	if err != nil {
+		return nil, err
+	}
+	t := &test{rule: compiled, hours: map[int64]int64{}, report: Report{Sample: []Sample{}}}
+	all := []*rule.Compiled{compiled}
+	if cfg.Other != nil {
+		if t.other, err = rule.Compile(cfg.Other); err != nil {
+			return nil, fmt.Errorf("version %d does not compile: %w", cfg.Other.Version, err)
+		}
+		all = append(all, t.other)
+		t.report.Compared = &Compared{Version: cfg.Other.Version, Added: []Sample{}, Dropped: []Sample{}}
+	}
+	t.reader = rule.NewReader(rule.NeedsOf(all))
+	return t, nil
+}
+
+func (t *test) event(ctx context.Context, e *sensor.Event) error {
+	doc, err := t.reader.Read(e)
+	if err != nil {
+		return err
+	}
+	t.report.Events++
+	matched, err := t.rule.Match(ctx, doc)
+	if err != nil {
+		return err
+	}
+	if matched {
+		t.report.Matches++
+		t.hours[e.At().Unix()/3600]++
+		keep(&t.report.Sample, e)
+	}
+	if t.other == nil {
+		return nil
+	}
+	was, err := t.other.Match(ctx, doc)
+	if err != nil {
+		return err
+	}
+	switch c := t.report.Compared; {
+	case matched && was:
+		c.Both++
+	case matched:
+		c.More++
+		keep(&c.Added, e)
+	case was:
+		c.Fewer++
+		keep(&c.Dropped, e)
+	}
+	return nil
+}
+
+// keep puts an event before the others, and drops the oldest beyond the limit.
+func keep(list *[]Sample, e *sensor.Event) {
+	*list = append([]Sample{{EventID: e.ID, At: e.At(), Payload: e.Payload}}, (*list)[:min(len(*list), samples-1)]...)
+}
+
+// finish finds the busiest hour, the first one of several.
+func (t *test) finish() Report {
+	var busiest int64
+	for hour, n := range t.hours {
+		if most := t.report.BusiestMatches; n > most || n == most && hour < busiest {
+			busiest, t.report.BusiestMatches = hour, n
+		}
+	}
+	if t.report.BusiestMatches > 0 {
+		at := time.Unix(busiest*3600, 0).UTC()
+		t.report.Busiest = &at
+	}
+	return t.report
+}

@@ -1,0 +1,88 @@
+package backtest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/backtest"
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// numbers are events with an n from 1 on, one a minute, of which the source has so many.
+type numbers int
+
+var begin = time.Date(2026, 1, 2, 0, 30, 0, 0, time.UTC)
+
+func (n numbers) ReplayEvents(_ context.Context, _ sensor.Replay, after int64, limit int) ([]sensor.Event, error) {
+	var events []sensor.Event
+	for id := after + 1; id <= int64(n) && len(events) < limit; id++ {
+		events = append(events, sensor.Event{
+			ID: id, Payload: fmt.Appendf(nil, `{"n": %d}`, id), Config: json.RawMessage(`{}`), Created: begin.Add(time.Duration(id) * time.Minute),
+		})
+	}
+	return events, nil
+}
+
+func over(n int) *sensor.Rule {
+	return &sensor.Rule{Version: int64(n), Conditions: fmt.Appendf(nil, `[{"field": "n", "operator": "greater_than", "value": %d}]`, n)}
+}
+
+func ids(samples []backtest.Sample) (ids []int64) {
+	for _, s := range samples {
+		ids = append(ids, s.EventID)
+	}
+	return ids
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	var progress [][2]int64
+	report, err := backtest.Run(t.Context(), backtest.Config{
+		Source: numbers(1200), Rule: over(1090), Other: over(1100),
+		Progress: func(events, matches int64) { progress = append(progress, [2]int64{events, matches}) },
+	})
+	require.NoError(t, err)
+	require.EqualValues(t, 1200, report.Events)
+	require.EqualValues(t, 110, report.Matches)
+	require.Equal(t, []int64{1200, 1199, 1198, 1197, 1196}, ids(report.Sample))
+	require.JSONEq(t, `{"n": 1200}`, string(report.Sample[0].Payload))
+	// Event 1091 is at 18:41, and 1200 at 20:30: the hour from 19:00 has 60 of them.
+	require.Equal(t, time.Date(2026, 1, 2, 19, 0, 0, 0, time.UTC), *report.Busiest)
+	require.EqualValues(t, 60, report.BusiestMatches)
+	require.Equal(t, [][2]int64{{500, 0}, {1000, 0}, {1200, 110}}, progress)
+	c := report.Compared
+	require.Equal(t, []int64{1100, 100, 10, 0}, []int64{c.Version, c.Both, c.More, c.Fewer})
+	require.Equal(t, []int64{1100, 1099, 1098, 1097, 1096}, ids(c.Added))
+
+	report, err = backtest.Run(t.Context(), backtest.Config{Source: numbers(10), Rule: over(8), Other: over(5)})
+	require.NoError(t, err)
+	require.Equal(t, []int64{8, 7, 6}, ids(report.Compared.Dropped))
+	require.EqualValues(t, 3, report.Compared.Fewer)
+}
+
+func TestRunOfNothing(t *testing.T) {
+	t.Parallel()
+	report, err := backtest.Run(t.Context(), backtest.Config{Source: numbers(0), Rule: over(1)})
+	require.NoError(t, err)
+	require.Equal(t, backtest.Report{Sample: []backtest.Sample{}}, report)
+	_, err = backtest.Run(t.Context(), backtest.Config{Rule: over(1)})
+	require.ErrorContains(t, err, "Source is missing")
+	_, err = backtest.Run(t.Context(), backtest.Config{Source: numbers(0)})
+	require.ErrorContains(t, err, "Rule is missing")
+	_, err = backtest.Run(t.Context(), backtest.Config{Source: broken{}, Rule: over(1)})
+	require.ErrorIs(t, err, errBroken)
+}
+
+type broken struct{}
+
+var errBroken = errors.New("broken")
+
+func (broken) ReplayEvents(context.Context, sensor.Replay, int64, int) ([]sensor.Event, error) {
+	return nil, errBroken
+}
