@@ -31,11 +31,18 @@ type EnforcementPublisher interface {
 	PublishEnforcements(ctx context.Context, enforcements []sensor.Enforcement) error
 }
 
+// ActionStarter has actions carried out that are this service's own.
+type ActionStarter interface {
+	// Dispatch makes sure that those of a batch's enforcements are carried out. It does not wait for that.
+	Dispatch(ctx context.Context, batchID int64) error
+}
+
 // MatcherConfig says what a Matcher works with.
 type MatcherConfig struct {
 	Store     MatchStore
 	Publisher EnforcementPublisher
 	Recent    *RecentEvents // of the Generator in the same process; nil: events are read back
+	Actions   ActionStarter
 	Metrics   Metrics
 	Logger    *zap.Logger
 }
@@ -45,6 +52,7 @@ type Matcher struct {
 	store     MatchStore
 	publisher EnforcementPublisher
 	recent    *RecentEvents
+	actions   ActionStarter
 	metrics   Metrics
 	rules     *ruleCache
 }
@@ -52,7 +60,7 @@ type Matcher struct {
 // NewMatcher returns a Matcher; it keeps the compiled rules of each trigger until they change.
 func NewMatcher(cfg MatcherConfig) *Matcher {
 	return &Matcher{
-		store: cfg.Store, publisher: cfg.Publisher, recent: cfg.Recent, metrics: cfg.Metrics,
+		store: cfg.Store, publisher: cfg.Publisher, recent: cfg.Recent, actions: cfg.Actions, metrics: cfg.Metrics,
 		rules: newRuleCache(cfg.Store, cfg.Logger),
 	}
 }
@@ -95,6 +103,11 @@ func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
 	}
 	if err := publish(ctx, ordered(enforcements), m.publisher.PublishEnforcements); err != nil {
 		return 0, err
+	}
+	if slices.ContainsFunc(enforcements, sensor.Enforcement.Undispatched) {
+		if err := m.actions.Dispatch(ctx, batchID); err != nil {
+			return 0, err
+		}
 	}
 	return len(enforcements), m.store.FinishBatch(ctx, batchID)
 }

@@ -20,6 +20,8 @@ type FleetStore interface {
 	OrphanSystemBatches(ctx context.Context, olderThan time.Duration, limit int) ([]int64, error)
 	// UnfinishedSensors returns sensors, even removed ones, that have had unfinished batches for so long.
 	UnfinishedSensors(ctx context.Context, olderThan time.Duration, limit int) ([]string, error)
+	// OrphanDispatches returns batches of which actions have waited for so long that nobody may be at work on them.
+	OrphanDispatches(ctx context.Context, olderThan time.Duration, limit int) ([]int64, error)
 	// SweepKeys deletes keys of events that have expired, at most limit of them, and returns how many it did.
 	SweepKeys(ctx context.Context, limit int) (int, error)
 	// WaitingWebhooks returns sensors that have deliveries that have waited for a poll for so long.
@@ -45,6 +47,8 @@ type Fleet interface {
 	Reload(ctx context.Context, ref string) error
 	// ResumeEmit makes sure that a stored system event is worked on.
 	ResumeEmit(ctx context.Context, batchID int64) error
+	// Dispatch makes sure that the actions of a batch's enforcements are carried out.
+	Dispatch(ctx context.Context, batchID int64) error
 	// Wake tells a running sensor what its stream brought, or that it has batches in hand.
 	Wake(ctx context.Context, ref string, news Brought) error
 	// Listens says whether any worker listens on a queue of polls.
@@ -117,6 +121,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 	r.reloadChanged(ctx, &report, sensors, running)
 	r.startMissing(ctx, &report, sensors, running, failed)
 	r.resumeEmits(ctx, &report)
+	r.resumeDispatches(ctx, &report)
 	r.drain(ctx, &report, sensors, running)
 	r.fetch(ctx, &report, sensors, running, failed)
 	r.findUnserved(ctx, &report, sensors)
@@ -196,6 +201,14 @@ func (r *Reconciler) resumeEmits(ctx context.Context, report *Report) {
 		if r.note(report, fmt.Sprintf("batch %d", id), "resuming", r.Fleet.ResumeEmit(ctx, id)) {
 			report.Resumed++
 		}
+	}
+}
+
+func (r *Reconciler) resumeDispatches(ctx context.Context, report *Report) {
+	ids, err := r.Store.OrphanDispatches(ctx, orphanAge, orphanLimit)
+	r.note(report, "", "looking for actions that nobody has carried out", err)
+	for _, id := range ids {
+		r.note(report, fmt.Sprintf("batch %d", id), "carrying out the actions of", r.Fleet.Dispatch(ctx, id))
 	}
 }
 

@@ -63,6 +63,11 @@ func (f *fakeFleet) Listens(_ context.Context, queue string) (bool, error) {
 	return !slices.Contains(f.unheard, queue), nil
 }
 
+func (f *fakeFleet) Dispatch(_ context.Context, batchID int64) error {
+	_, err := f.note(fmt.Sprintf("dispatch %d", batchID))
+	return err
+}
+
 func (f *fakeFleet) note(what string) (bool, error) {
 	f.done = append(f.done, what)
 	return true, nil
@@ -72,6 +77,7 @@ type fakeStore struct {
 	sensors    []sensor.Sensor
 	unfinished []string
 	orphans    []int64
+	actions    []int64
 	waiting    []string
 	expired    *int // keys
 	old        *int // deliveries
@@ -85,6 +91,10 @@ func (s fakeStore) OrphanSystemBatches(context.Context, time.Duration, int) ([]i
 
 func (s fakeStore) UnfinishedSensors(context.Context, time.Duration, int) ([]string, error) {
 	return s.unfinished, nil
+}
+
+func (s fakeStore) OrphanDispatches(context.Context, time.Duration, int) ([]int64, error) {
+	return s.actions, nil
 }
 
 func (s fakeStore) SweepKeys(_ context.Context, limit int) (int, error) {
@@ -155,9 +165,9 @@ func TestReconcile(t *testing.T) {
 			check: func(t *testing.T, r Report) { require.Equal(t, []string{"starting p.a: no"}, r.Errors) },
 		},
 		"finishes what nobody else will": {
-			store: fakeStore{sensors: []sensor.Sensor{{Ref: "p.off"}}, orphans: []int64{7}, unfinished: []string{"p.off", "p.gone"}},
+			store: fakeStore{sensors: []sensor.Sensor{{Ref: "p.off"}}, orphans: []int64{7}, actions: []int64{9}, unfinished: []string{"p.off", "p.gone"}},
 			fleet: fakeFleet{}, limit: 0,
-			want:  []string{"resume", "start p.gone", "start p.off"},
+			want:  []string{"dispatch 9", "resume", "start p.gone", "start p.off"},
 			check: func(t *testing.T, r Report) { require.Equal(t, 3, r.Resumed) },
 		},
 		"has deliveries fetched": {

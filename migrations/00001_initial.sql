@@ -369,8 +369,9 @@ create table attune.enforcement (
     trigger_ref text        not null,
     config      jsonb       not null,
     event       bigint      not null,
-    status      text        not null default 'created' check (status in ('created', 'processed', 'disabled', 'failed')),
+    status      text        not null default 'created' check (status in ('created', 'processed', 'disabled', 'dispatched', 'failed')),
     reason      text,
+    link        jsonb,
     payload     jsonb       not null,
     condition   text        not null check (condition in ('all', 'any')),
     conditions  jsonb       not null,
@@ -386,6 +387,8 @@ create index enforcement_replay on attune.enforcement (replay, event) where repl
 create index enforcement_rule_ref on attune.enforcement (rule_ref, id);
 create index enforcement_trigger_ref on attune.enforcement (trigger_ref, id);
 create index enforcement_created on attune.enforcement using brin (created);
+create index enforcement_undispatched on attune.enforcement (event)
+    where status = 'created' and config ->> 'action' = 'core.temporal';
 comment on table attune.enforcement is 'One rule matched by one event: the order to act.';
 comment on column attune.enforcement.id is 'Internal and public key.';
 comment on column attune.enforcement.rule is 'The rule that matched, which may be gone since.';
@@ -394,8 +397,9 @@ comment on column attune.enforcement.rule_version is 'The rule''s version at the
 comment on column attune.enforcement.trigger_ref is 'Ref of the event''s trigger.';
 comment on column attune.enforcement.config is 'The rule''s action and its parameters for this event, as they were at the match; params is null if it failed.';
 comment on column attune.enforcement.event is 'The event that matched. Not a foreign key, which would cost a third of the insert: the statement that writes the row joins the event.';
-comment on column attune.enforcement.status is 'created: ordered; failed: its parameters could not be rendered, and nobody was told; processed, disabled: set by who acts on it.';
+comment on column attune.enforcement.status is 'created: ordered; dispatched: this service has carried it out itself; failed: its parameters could not be rendered, and nobody was told, or what this service was to do itself was refused; processed, disabled: set by who acts on it.';
 comment on column attune.enforcement.reason is 'Why it failed; null: it did not.';
+comment on column attune.enforcement.link is 'Namespace, workflow_id and run_id where an action of this service''s own ended up; null: it has none, or is not dispatched.';
 comment on column attune.enforcement.payload is 'The event''s payload.';
 comment on column attune.enforcement.condition is 'The rule''s condition at the match.';
 comment on column attune.enforcement.conditions is 'The rule''s conditions at the match.';

@@ -11,4 +11,5 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflow(SensorManager)
 	r.RegisterWorkflow(EmitEvent)
 	r.RegisterWorkflow(Replay)
+	r.RegisterWorkflow(Dispatch)
 }

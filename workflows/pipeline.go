@@ -18,6 +18,7 @@ var (
 	generator  *activities.Generator
 	matcher    *activities.Matcher
 	drainer    *activities.Drainer
+	dispatcher *activities.Dispatcher
 	emitter    *activities.Emitter
 	reconciler *activities.Reconciler
 	replayer   *activities.Replayer

@@ -112,7 +112,8 @@ func sensorCommands(s *session) []*cobra.Command {
 
 func eventCommands(s *session) []*cobra.Command {
 	return []*cobra.Command{
-		newEvents(s), newEvent(s), newEnforcements(s), newEnforcement(s), newRejected(s), newEmit(s), newReplay(s), newWatch(s),
+		newEvents(s), newEvent(s), newEnforcements(s), newEnforcement(s), newRedispatch(s), newRejected(s), newEmit(s), newReplay(s),
+		newWatch(s),
 	}
 }
 

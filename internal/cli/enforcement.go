@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,7 +16,7 @@ import (
 )
 
 // enforcementStatuses are those that an enforcement can have.
-var enforcementStatuses = []string{"created", "failed", "processed", "disabled"}
+var enforcementStatuses = []string{"created", "dispatched", "failed", "processed", "disabled"}
 
 // enforcementRow is an enforcement as people and programs see it.
 type enforcementRow struct {
@@ -27,6 +28,7 @@ type enforcementRow struct {
 	EventID    int64           `json:"event_id"`
 	Status     string          `json:"status"`
 	Reason     string          `json:"reason,omitempty"` // why it failed
+	Link       *sensor.Link    `json:"link,omitempty"`   // where it ended up on Temporal
 	ResolvedAt *time.Time      `json:"resolved_at"`      // null: not yet
 	Config     json.RawMessage `json:"config"`
 	Condition  string          `json:"condition"`
@@ -40,7 +42,7 @@ type enforcementRow struct {
 func newEnforcementRow(e sensor.Enforcement) enforcementRow {
 	return enforcementRow{
 		ID: e.ID, Created: e.Created, RuleRef: e.RuleRef, Version: e.RuleVersion, TriggerRef: e.TriggerRef, EventID: e.EventID,
-		Status: e.Status, Reason: e.Reason, ResolvedAt: e.ResolvedAt, Config: e.Config, Condition: e.Condition,
+		Status: e.Status, Reason: e.Reason, Link: e.Link, ResolvedAt: e.ResolvedAt, Config: e.Config, Condition: e.Condition,
 		Conditions: e.Conditions, CEL: e.CEL, Payload: e.Payload,
 		Replay: e.Replay, From: e.ReplayedFrom,
 	}
@@ -128,9 +130,12 @@ func newEnforcement(s *session) *cobra.Command {
 }
 
 func showEnforcement(s *session, row enforcementRow) error {
-	resolved := ""
+	resolved, ended := "", ""
 	if row.ResolvedAt != nil {
 		resolved = moment(*row.ResolvedAt)
+	}
+	if row.Link != nil {
+		ended = fmt.Sprintf("%s in namespace %s, run %s", row.Link.WorkflowID, row.Link.Namespace, cmp.Or(row.Link.RunID, "of that moment"))
 	}
 	return show(s, row,
 		line{"enforcement", strconv.FormatInt(row.ID, 10)},
@@ -140,6 +145,7 @@ func showEnforcement(s *session, row enforcementRow) error {
 		line{"event", strconv.FormatInt(row.EventID, 10)},
 		line{"status", row.Status},
 		line{"reason", row.Reason},
+		line{"workflow", ended},
 		line{"resolved", resolved},
 		line{"replay", optionalID(row.Replay)},
 		line{"replayed from", optionalID(row.From)},

@@ -57,7 +57,8 @@ type Temporal struct {
 	Namespace string
 	TaskQueue string
 
-	profile envconfig.ClientConfigProfile // what TEMPORAL_* and Temporal's own file say of TLS, API key and headers
+	profile  envconfig.ClientConfigProfile             // what TEMPORAL_* and Temporal's own file say of TLS, API key and headers
+	profiles map[string]*envconfig.ClientConfigProfile // all that Temporal's own file has
 }
 
 // Sensor holds what sensors run by when their own file does not say.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ func (c Config) Files() []string { return c.files }
 // findFiles notes what Files returns.
 func (l *loader) findFiles(e environ) {
 	c := &l.config
-	found := slices.Concat([]string{c.File}, temporalFiles(e, c.Temporal.profile), postgresFiles(e, c.Database.URL),
+	found := slices.Concat([]string{c.File}, temporalFiles(e, c.Temporal), postgresFiles(e, c.Database.URL),
 		urlFiles(c.MessageQueue.URL, "keyfile", "certfile", "cacertfile"), []string{c.Webhooks.TLSKey})
 	for _, path := range found {
 		if path == "" {
@@ -39,14 +40,20 @@ func (l *loader) findFiles(e environ) {
 }
 
 // temporalFiles are those of the SDK's envconfig.
-func temporalFiles(e environ, profile envconfig.ClientConfigProfile) []string {
+func temporalFiles(e environ, t Temporal) []string {
 	file, _ := e.LookupEnv("TEMPORAL_CONFIG_FILE")
 	files := []string{file}
 	if path := envconfig.DefaultConfigFilePath(); path != "" {
 		files = append(files, path)
 	}
-	if profile.TLS != nil {
-		files = append(files, profile.TLS.ClientKeyPath, profile.TLS.ClientCertPath, profile.TLS.ServerCACertPath)
+	profiles := []*envconfig.ClientConfigProfile{&t.profile}
+	for _, name := range slices.Sorted(maps.Keys(t.profiles)) {
+		profiles = append(profiles, t.profiles[name])
+	}
+	for _, profile := range profiles {
+		if profile.TLS != nil {
+			files = append(files, profile.TLS.ClientKeyPath, profile.TLS.ClientCertPath, profile.TLS.ServerCACertPath)
+		}
 	}
 	return files
 }

@@ -29,9 +29,15 @@ func TestFilesOfTheConnections(t *testing.T) {
 		"/mq/key", "/mq/cert", "/hooks/key",
 	}, c.Files(), "and not what is there for everybody")
 
-	require.Subset(t, temporalFiles(nil, envconfig.ClientConfigProfile{TLS: &envconfig.ClientConfigTLS{
-		ClientKeyPath: "/tls/key", ClientCertPath: "/tls/cert", ServerCACertPath: "/tls/ca",
-	}}), []string{"/tls/key", "/tls/cert", "/tls/ca"})
+	tls := func(dir string) envconfig.ClientConfigProfile {
+		return envconfig.ClientConfigProfile{TLS: &envconfig.ClientConfigTLS{
+			ClientKeyPath: dir + "/key", ClientCertPath: dir + "/cert", ServerCACertPath: dir + "/ca",
+		}}
+	}
+	elsewhere := tls("/elsewhere")
+	require.Subset(t, temporalFiles(nil, Temporal{
+		profile: tls("/tls"), profiles: map[string]*envconfig.ClientConfigProfile{"elsewhere": &elsewhere},
+	}), []string{"/tls/key", "/tls/cert", "/tls/ca", "/elsewhere/key", "/elsewhere/cert", "/elsewhere/ca"})
 }
 
 func TestFilesThatKubernetesReplaces(t *testing.T) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/client"
@@ -20,6 +21,24 @@ func (c Config) TemporalOptions(logger log.Logger, metrics client.MetricsHandler
 	return o, nil
 }
 
+// TemporalProfile returns how to dial another cluster, by the name of its profile in Temporal's own file. TEMPORAL_* do not
+// change it.
+func (c Config) TemporalProfile(name string, logger log.Logger) (client.Options, error) {
+	profile, ok := c.Temporal.profiles[name]
+	if !ok {
+		return client.Options{}, errors.New("Temporal's own file, which TEMPORAL_CONFIG_FILE names, has none of that name")
+	}
+	o, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
+	if err != nil {
+		return client.Options{}, err
+	}
+	if o.Namespace == "" {
+		o.Namespace = client.DefaultNamespace
+	}
+	o.Logger = logger
+	return o, nil
+}
+
 // addProfile reads what Temporal's own tools share, a file with profiles and TEMPORAL_*, and lays its address and
 // namespace over what is there. The rest of the profile waits for TemporalOptions, but is checked here.
 func (l *loader) addProfile(e environ) {
@@ -32,6 +51,10 @@ func (l *loader) addProfile(e environ) {
 		return
 	}
 	l.config.Temporal.profile = profile
+	file, err := envconfig.LoadClientConfig(envconfig.LoadClientConfigOptions{EnvLookup: e})
+	if err == nil && len(file.Profiles) > 0 { // it was read just now
+		l.config.Temporal.profiles = file.Profiles
+	}
 	l.addNonEmpty("temporal.address", profile.Address, "in Temporal's own file")
 	l.addNonEmpty("temporal.namespace", profile.Namespace, "in Temporal's own file")
 }

@@ -19,7 +19,6 @@ import (
 var (
 	ruleKeys = []string{"ref", "label", "description", "trigger", "condition", "conditions", "cel", "action", "enabled",
 		"shadow", "priority", "valid", "active"}
-	actionKeys = []string{"ref", "params"}
 )
 
 func (l *loader) defineRules() {
@@ -38,26 +37,6 @@ func (l *loader) defineRules() {
 		l.pack.Rules = append(l.pack.Rules, r)
 	})
 	slices.SortFunc(l.pack.Rules, func(a, b sensor.Rule) int { return cmp.Compare(a.Ref, b.Ref) })
-}
-
-// act reads what a match of the rule orders.
-func (l *loader) act(s section, r *sensor.Rule) {
-	const remedy = "write action: {ref: PACK.NAME, params: {...}}"
-	n, ok := s.value("action")
-	switch {
-	case !ok:
-		s.report("action", "missing: %s", remedy)
-		return
-	case n.Kind != yaml.MappingNode:
-		s.report("action", "got %s: %s", describe(n), remedy)
-		return
-	}
-	action := newSection(s.doc, n, below(s.path, "action"), actionKeys...)
-	r.ActionRef = action.required("ref", "write the ref of the action, PACK.NAME")
-	if err := sensor.CheckRef(r.ActionRef); err != nil && r.ActionRef != "" {
-		action.report("ref", "%v", err)
-	}
-	r.ActionParams = action.object("params", "{}")
 }
 
 // live reads when a rule matches, and how far a match goes.

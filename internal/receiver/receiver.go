@@ -78,8 +78,6 @@ func New(c Config) (*Receiver, error) {
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    c.MaxHeader,
 		ErrorLog:          errorLog,
-
-		DisableGeneralOptionsHandler: true, // which would answer OPTIONS * past all limits
 	}
 	if c.CertificateFile != "" {
 		r.certificate = &certificate{config: c}

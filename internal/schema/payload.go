@@ -12,7 +12,6 @@ const (
 	MaxDepth    = 500     // nested objects and arrays
 	MaxDigits   = 1000    // digits of one number
 	MaxExponent = 1000    // absolute value of a number's exponent
-	MaxZeros    = 1 << 20 // sum of those of all numbers: jsonb writes numbers without exponents, and so do messages
 )
 
 // CheckPayload says why raw cannot be the payload of an event: it is not exactly one JSON text in UTF-8, or it holds
@@ -35,9 +34,8 @@ func CheckPayload(raw []byte) error {
 
 // scanner reads a JSON text once, from left to right, and keeps nothing of it.
 type scanner struct {
-	raw   []byte
-	at    int
-	zeros int // what the exponents so far stand for
+	raw []byte
+	at  int
 }
 
 func (s *scanner) value(depth int) error {
@@ -246,9 +244,6 @@ func (s *scanner) exponent(number int) error {
 		if exponent = exponent*10 + int(c-'0'); exponent > MaxExponent {
 			return fmt.Errorf("byte %d: a number with an exponent beyond ±%d", number, MaxExponent)
 		}
-	}
-	if s.zeros += exponent; s.zeros > MaxZeros {
-		return fmt.Errorf("byte %d: exponents that come to more than %d zeros, which is how they are stored", number, MaxZeros)
 	}
 	return nil
 }

@@ -188,7 +188,7 @@ type Match struct {
 // The statuses that an enforcement is written with. Others are for who acts on it.
 const (
 	EnforcementCreated = "created" // ordered
-	EnforcementFailed  = "failed"  // it has no parameters, and nobody is told of it; Reason says why
+	EnforcementFailed  = "failed"  // it has no parameters, and nobody is told of it, or what it orders was refused; Reason says why
 )
 
 // Enforcement is one rule matched by one event, as stored.
@@ -204,6 +204,7 @@ type Enforcement struct {
 	Payload      json.RawMessage // the event's
 	Status       string
 	Reason       string // why it failed; empty: it did not
+	Link         *Link  // where an action of this service's own ended up; nil: it has none, or is not dispatched
 	Condition    string
 	Conditions   json.RawMessage
 	CEL          string

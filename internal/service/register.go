@@ -28,6 +28,7 @@ func (s *Service) register(w worker.Worker, steps *steps) {
 	w.RegisterActivity(&activities.Keeper{Store: s.store, Settings: settings})
 	w.RegisterActivity(&activities.Emitter{Store: s.store})
 	w.RegisterActivity(&activities.Replayer{Store: s.store, Matcher: steps.matcher})
+	w.RegisterActivity(&activities.Dispatcher{Store: s.store, Target: s.dispatcher})
 	w.RegisterActivity(&activities.Reconciler{
 		Store: s.store, Fleet: s.fleet, Settings: settings, Limit: s.config.Sensor.MaxConcurrentSensors,
 		Interval: s.config.Sensor.ManagerInterval, Keep: s.config.Webhooks.DeliveryTTL, Logger: s.logger.Named("manager"),
@@ -47,7 +48,8 @@ func (s *Service) newSteps() *steps {
 		Store: s.store, Publisher: s.publisher, Schemas: schema.NewCache(schemas), Recent: recent, Metrics: s.metrics,
 	}
 	matcher := activities.NewMatcher(activities.MatcherConfig{
-		Store: s.store, Publisher: s.publisher, Recent: recent, Metrics: s.metrics, Logger: s.logger.Named("rules"),
+		Store: s.store, Publisher: s.publisher, Recent: recent, Actions: s.fleet, Metrics: s.metrics,
+		Logger: s.logger.Named("rules"),
 	})
 	return &steps{generator, matcher, &activities.Drainer{Store: s.store, Generator: generator, Matcher: matcher}}
 }

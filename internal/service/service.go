@@ -16,6 +16,7 @@ import (
 
 	"github.com/attune-automation/sensors/activities"
 	"github.com/attune-automation/sensors/internal/config"
+	"github.com/attune-automation/sensors/internal/dispatch"
 	"github.com/attune-automation/sensors/internal/fleet"
 	"github.com/attune-automation/sensors/internal/logging"
 	"github.com/attune-automation/sensors/internal/messaging"
@@ -28,23 +29,24 @@ import (
 
 // Service is one worker process.
 type Service struct {
-	config    config.Config
-	logger    *zap.Logger
-	store     *store.Store
-	publisher *messaging.Publisher
-	temporal  client.Client
-	fleet     *fleet.Fleet
-	metrics   *ops.Metrics
-	code      *code             // nil: this worker does not run sensors' code, or not yet
-	runners   *runner.Mux       // nil: it polls nothing, or not yet
-	files     *filewatch.Runner // nil: it does not run sensors that watch files
-	waker     *fleet.Waker
-	receiver  *receiver.Receiver // nil: it takes no requests of webhooks
-	bell      *activities.Bell   // rung when something comes for a sensor that this process polls
-	places    *places
-	local     *localPlaces
-	namespace string
-	working   atomic.Bool // takes work from Temporal
+	config     config.Config
+	logger     *zap.Logger
+	store      *store.Store
+	publisher  *messaging.Publisher
+	temporal   client.Client
+	fleet      *fleet.Fleet
+	metrics    *ops.Metrics
+	code       *code             // nil: this worker does not run sensors' code, or not yet
+	runners    *runner.Mux       // nil: it polls nothing, or not yet
+	files      *filewatch.Runner // nil: it does not run sensors that watch files
+	waker      *fleet.Waker
+	dispatcher *dispatch.Dispatcher
+	receiver   *receiver.Receiver // nil: it takes no requests of webhooks
+	bell       *activities.Bell   // rung when something comes for a sensor that this process polls
+	places     *places
+	local      *localPlaces
+	namespace  string
+	working    atomic.Bool // takes work from Temporal
 }
 
 // Run runs a worker until ctx ends, and then stops it within the configured time. It waits for servers that are not
@@ -115,6 +117,14 @@ func (s *Service) connect() (err error) {
 	if err != nil {
 		return err
 	}
+	s.dispatcher, err = dispatch.New(dispatch.Config{
+		Client: s.temporal, Namespace: options.Namespace, Options: func(profile string) (client.Options, error) {
+			return s.config.TemporalProfile(profile, logging.Temporal(s.logger.Named("temporal")))
+		},
+	})
+	if err != nil {
+		return err
+	}
 	s.waker = fleet.NewWaker(s.fleet, s.bell, s.logger.Named("waker"))
 	return errors.Join(s.metrics.ObserveSensors(s.countSensors), s.metrics.ObserveDeliveries(s.store.PendingCounts))
 }
@@ -146,6 +156,9 @@ func (s *Service) close() {
 	}
 	if s.waker != nil {
 		s.waker.Close()
+	}
+	if s.dispatcher != nil {
+		s.dispatcher.Close()
 	}
 	if s.temporal != nil {
 		s.temporal.Close()

@@ -12,8 +12,8 @@ import (
 
 const enforcementSelect = `
 	select n.id, n.rule as rule_id, n.rule_ref, n.rule_version, n.event as event_id, e.created as event_created, n.trigger_ref, n.config,
-		n.payload, n.status, coalesce(n.reason, '') as reason, n.condition, n.conditions, n.cel, n.created, n.resolved_at, n.replay,
-		n.replayed_from
+		n.payload, n.status, coalesce(n.reason, '') as reason, n.link, n.condition, n.conditions, n.cel, n.created, n.resolved_at,
+		n.replay, n.replayed_from
 	from attune.enforcement n join attune.event e on e.id = n.event`
 
 // EnforcementFilter selects enforcements. Zero fields select everything.

@@ -69,6 +69,11 @@ func run(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
+	stopReviews, err := startReviews(cfg)
+	if err != nil {
+		return err
+	}
+	defer stopReviews()
 	stopWorker, died, err := startWorker(shop.environment())
 	if err != nil {
 		return err
