@@ -115,3 +115,25 @@ func TestAPushDoesNotCutABackOffShort(t *testing.T) {
 	l.carry.Progress.Waiting = "for a worker"
 	require.False(t, l.pushed())
 }
+
+// A poll that has attended to its sensor for as long as it may is followed by another one, but not in the same breath:
+// orders come in between.
+func TestAnAttendedSensorTakesABreath(t *testing.T) {
+	t.Parallel()
+	w := local(newWorld())
+	w.spec.PollInterval = time.Hour
+	w.polls = func(n int) (activities.PollResult, error) {
+		return activities.PollResult{
+			Again: n < 3, Tally: activities.Tally{Batches: 2, Events: 5, Enforcements: 7, Rejected: 1}, Spec: w.spec.Fingerprint(),
+		}, nil
+	}
+	env := w.env(t)
+	stopAt(env, 20*time.Second)
+	start(env)
+	require.NoError(t, env.GetWorkflowError())
+	require.Len(t, w.pollTimes, 3)
+	require.Equal(t, 2*breath, w.pollTimes[2].Sub(w.pollTimes[0]))
+	status := queryStatus(t, env)
+	require.Equal(t, [4]int64{6, 15, 21, 3}, [4]int64{status.Batches, status.Events, status.Enforcements, status.Rejected})
+	require.Empty(t, w.generated, "the poll has worked it off")
+}

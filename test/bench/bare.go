@@ -23,18 +23,19 @@ import (
 // bare is a webhook without engine, rules and batches: for each request it stores a row, by group commit, and publishes a
 // message, confirmed, and then answers. What dies between the two is lost.
 type bare struct {
-	t        *trial
-	db       *pgxpool.Pool
-	inbox    *intake.Intake
-	exchange string
+	t     *trial
+	db    *pgxpool.Pool
+	inbox *intake.Intake
 
-	mu      sync.Mutex
-	channel *amqp.Channel
+	mu    sync.Mutex
+	floor floor // for its messages
 }
 
 // bareHandler starts a bare handler and returns its address.
 func (t *trial) bareHandler(s *system) string {
-	b := &bare{t: t, exchange: s.Config.MessageQueue.Exchange}
+	b := &bare{t: t, floor: floor{
+		t: t, exchange: s.Config.MessageQueue.Exchange, event: sensor.Event{SensorRef: "b.hook", TriggerRef: "b.push"},
+	}}
 	var err error
 	b.db, err = pgxpool.New(t.ctx, s.Config.Database.URL)
 	require.NoError(t, err)
@@ -47,9 +48,9 @@ func (t *trial) bareHandler(s *system) string {
 	broker, err := amqp.Dial(s.Config.MessageQueue.URL)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	b.channel, err = broker.Channel()
+	b.floor.channel, err = broker.Channel()
 	require.NoError(t, err)
-	require.NoError(t, b.channel.Confirm(false))
+	require.NoError(t, b.floor.channel.Confirm(false))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server := &http.Server{Handler: b, ReadHeaderTimeout: time.Minute}
@@ -92,25 +93,19 @@ func (b *bare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(`{"delivery_id": "` + id.String() + `"}`)) // the sender may be gone
 }
 
-// publish sends a message like EnforcementCreated, and waits until the broker has it.
+// publish sends the message that an enforcement of the request would have, and waits until the broker has it.
 func (b *bare) publish(ctx context.Context, id uuid.UUID, body []byte) error {
 	now := time.Now().UTC()
-	message, err := messaging.Envelope[json.RawMessage]{
-		MessageID: id, CorrelationID: id, MessageType: messaging.TypeEnforcementCreated, Version: messaging.Version, Timestamp: now,
-		Headers: messaging.Headers{SourceService: messaging.DefaultAppID}, Payload: body,
-	}.Encode()
+	message := messaging.NewEnforcementCreated(messaging.DefaultAppID, sensor.Enforcement{
+		ID: 1, RuleID: 1, RuleRef: "b.rule7", EventID: 1, EventCreated: now, TriggerRef: "b.push", Payload: body, Created: now,
+	})
+	encoded, err := message.Encode()
 	if err != nil {
 		return err
 	}
 	b.mu.Lock()
-	confirm, err := b.channel.PublishWithDeferredConfirm(b.exchange, messaging.KeyEnforcementCreated, true, false, amqp.Publishing{
-		MessageId: id.String(), CorrelationId: id.String(), Type: string(messaging.TypeEnforcementCreated), Timestamp: now,
-		ContentType: "application/json", AppId: messaging.DefaultAppID, DeliveryMode: amqp.Persistent, Body: message,
-	})
+	confirm := b.floor.send(messaging.KeyEnforcementCreated, id, id, message.MessageType, now, encoded)
 	b.mu.Unlock()
-	if err != nil {
-		return err
-	}
 	_, err = confirm.WaitContext(ctx)
 	return err
 }
