@@ -49,8 +49,11 @@ func (b *inbox) Poll(ctx context.Context, req sensor.PollRequest) (sensor.Poll, 
 type batches struct {
 	EventStore
 	MatchStore
-	broken error // of the next commit of events
-	done   []int64
+	broken    error          // of every commit of events
+	unmatched error          // of every match
+	match     func(id int64) // is called when a match begins; may be nil
+	generated func(id int64) // is called when events are committed; may be nil
+	done      []int64
 }
 
 func (b *batches) Batch(_ context.Context, id int64) (sensor.Batch, error) {
@@ -65,6 +68,9 @@ func (b *batches) CommitEvents(_ context.Context, batch sensor.Batch, _ []sensor
 	if b.broken != nil {
 		return nil, b.broken
 	}
+	if b.generated != nil {
+		b.generated(batch.ID)
+	}
 	return []sensor.Event{{ID: 10 * batch.ID, TriggerRef: "t.a"}}, nil
 }
 
@@ -73,7 +79,10 @@ func (b *batches) EventsOfBatch(context.Context, int64) ([]sensor.Event, error) 
 func (b *batches) PublishEvents(context.Context, []sensor.Event) error { return nil }
 
 func (b *batches) BatchHeader(_ context.Context, id int64) (sensor.Batch, error) {
-	return sensor.Batch{ID: id, Status: sensor.BatchMatched}, nil
+	if b.match != nil {
+		b.match(id)
+	}
+	return sensor.Batch{ID: id, Status: sensor.BatchMatched}, b.unmatched
 }
 
 func (b *batches) EnforcementsOfBatch(context.Context, int64) ([]sensor.Enforcement, error) {
@@ -180,6 +189,49 @@ func TestWhatCannotBeWorkedOffIsLeftToTheWorkflow(t *testing.T) {
 	require.EqualValues(t, 108, res.BatchID)
 	require.Equal(t, 1, res.Count)
 	require.Equal(t, 1, in.polls)
+}
+
+// A batch is matched while the next one becomes events.
+func TestAttendingWorksOnTwoBatchesAtOnce(t *testing.T) {
+	t.Parallel()
+	in, second := &inbox{}, make(chan struct{})
+	b := &batches{
+		match: func(id int64) {
+			if id == 108 {
+				in.put()
+				<-second
+			}
+		},
+		generated: func(id int64) {
+			if id == 109 {
+				close(second)
+			}
+		},
+	}
+	in.put()
+	p := newAttendant(in, b)
+	p.Store.(*tailStore).matching = func() []sensor.BatchHead {
+		select {
+		case <-second:
+			return nil
+		default:
+			return []sensor.BatchHead{{ID: 108, Count: 1}}
+		}
+	}
+	res, err := attend(t, p)
+	require.NoError(t, err)
+	require.Equal(t, Tally{Batches: 2, Events: 2}, res.Tally)
+	require.Equal(t, []int64{108, 109}, b.done)
+}
+
+func TestWhatCannotBeMatchedIsLeftToTheWorkflow(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	in.put()
+	res, err := attend(t, newAttendant(in, &batches{unmatched: errors.New("the broker is away")}))
+	require.NoError(t, err)
+	require.EqualValues(t, 108, res.BatchID)
+	require.Zero(t, res.Tally)
 }
 
 func TestAFaultWaitsForWhatWasWorkedOff(t *testing.T) {

@@ -124,7 +124,7 @@ func (p *Poller) order(ctx context.Context, in PollInput) (res PollResult, step 
 		res, err = p.attend(ctx, in.SensorRef)
 		return res, stepPoll, err
 	}
-	return p.poll(ctx, in.SensorRef)
+	return p.poll(ctx, in.SensorRef, 0)
 }
 
 // The names of what Poll does, for metrics.
@@ -133,7 +133,8 @@ const (
 	stepStream = "stream"
 )
 
-func (p *Poller) poll(ctx context.Context, ref string) (res PollResult, step string, err error) {
+// poll polls once. A batch that is in hand is somebody's who works on it beside the poll; 0: none is.
+func (p *Poller) poll(ctx context.Context, ref string, inHand int64) (res PollResult, step string, err error) {
 	for {
 		turn, err := p.Store.Turn(ctx, ref)
 		if errors.Is(err, sensor.ErrNotFound) {
@@ -143,6 +144,7 @@ func (p *Poller) poll(ctx context.Context, ref string) (res PollResult, step str
 		if err != nil {
 			return PollResult{}, stepPoll, err
 		}
+		turn.Pending = slices.DeleteFunc(turn.Pending, func(head sensor.BatchHead) bool { return head.ID == inHand })
 		res := PollResult{Spec: turn.Sensor.Spec(p.Settings).Fingerprint(), Inactive: inactive(turn.Sensor)}
 		idle, step := res.Inactive != "", stepPoll
 		switch {

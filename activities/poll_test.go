@@ -22,7 +22,9 @@ type tailStore struct {
 	parts  []sensor.Part
 	ttl    time.Duration // of the last part
 	rivals int           // how many appends another poll comes before
-	gone   bool
+
+	matching func() []sensor.BatchHead // what is unfinished once something was appended; may be nil
+	gone     bool
 
 	entries   []sensor.Entry
 	completed int64
@@ -32,7 +34,11 @@ func (s *tailStore) Turn(context.Context, string) (sensor.Turn, error) {
 	if s.gone {
 		return sensor.Turn{}, sensor.ErrNotFound
 	}
-	return s.turn, nil
+	turn := s.turn
+	if len(s.parts) > 0 && s.matching != nil {
+		turn.Pending = s.matching()
+	}
+	return turn, nil
 }
 
 func (s *tailStore) Pending(context.Context, string) ([]sensor.BatchHead, error) {
@@ -150,7 +156,7 @@ func TestPollTakesParts(t *testing.T) {
 			Usage: sensor.Usage{Memory: 5},
 		}, nil
 	})
-	res, step, err := p.poll(t.Context(), "t.s")
+	res, step, err := p.poll(t.Context(), "t.s", 0)
 	require.NoError(t, err)
 	require.Equal(t, stepPoll, step)
 	require.LessOrEqual(t, len(res.Skip), maxSkip)
@@ -182,7 +188,7 @@ func TestPollBeginsAnewWhenAnotherCameFirst(t *testing.T) {
 			}
 			return sensor.Poll{}, nil
 		})
-		res, _, err := p.poll(t.Context(), "t.s")
+		res, _, err := p.poll(t.Context(), "t.s", 0)
 		require.NoError(t, err)
 		require.Equal(t, []string{`"begin"`, `"rival"`}, cursors)
 		require.Equal(t, 2, res.Suppressed, "of the second run alone")
@@ -197,7 +203,7 @@ func TestWhatAFailedPollBroughtStays(t *testing.T) {
 		require.NoError(t, req.Take(ctx, part(`1`, "a")))
 		return sensor.Poll{}, &sensor.Fault{Kind: sensor.FaultTimeout, Message: "too long"}
 	})
-	_, _, err := p.poll(t.Context(), "t.s")
+	_, _, err := p.poll(t.Context(), "t.s", 0)
 	var fault *sensor.Fault
 	require.ErrorAs(t, err, &fault)
 	require.Len(t, store.parts, 1)
@@ -209,7 +215,7 @@ func TestPollOfCodeThatIsGone(t *testing.T) {
 	p := newPoller(&tailStore{turn: active()}, func(context.Context, sensor.PollRequest) (sensor.Poll, error) {
 		return sensor.Poll{}, fmt.Errorf("loading the pack archive: %w", sensor.ErrNotFound)
 	})
-	_, _, err := p.poll(t.Context(), "t.s")
+	_, _, err := p.poll(t.Context(), "t.s", 0)
 	require.EqualError(t, err, `polling "t.s": loading the pack archive: not found`)
 	require.Equal(t, err, translate(err), "it is tried again")
 }
@@ -219,7 +225,7 @@ func TestPollOfCodeThatIsNotReady(t *testing.T) {
 	p := newPoller(&tailStore{turn: active()}, func(context.Context, sensor.PollRequest) (sensor.Poll, error) {
 		return sensor.Poll{}, fmt.Errorf("polling: %w", &sensor.NotReady{Reason: "installing", RetryAfter: 3 * time.Second})
 	})
-	res, _, err := p.poll(t.Context(), "t.s")
+	res, _, err := p.poll(t.Context(), "t.s", 0)
 	require.NoError(t, err)
 	res.Spec = ""
 	res.heads = nil
@@ -248,7 +254,7 @@ func TestPollRunsNoCode(t *testing.T) {
 		p := newPoller(store, func(context.Context, sensor.PollRequest) (sensor.Poll, error) {
 			return sensor.Poll{}, errors.New("the code was run")
 		})
-		res, _, err := p.poll(t.Context(), "t.s")
+		res, _, err := p.poll(t.Context(), "t.s", 0)
 		require.NoError(t, err, name)
 		res.Spec = ""
 		res.heads = nil
