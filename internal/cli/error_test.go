@@ -23,7 +23,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"bad limit":       {args: "events --limit 0", want: []string{"a whole number of at least 1"}},
 		"bad time":        {args: "events --since yesterday", want: []string{"2026-01-31T08:00:00Z", "15m"}},
 		"bad ID":          {args: "event one", want: []string{`"one" is no ID`}},
-		"bad status":      {args: "enforcements --status done", want: []string{"created, failed, processed, disabled"}},
+		"bad status":      {args: "enforcements --status done", want: []string{"created, dispatched, failed, processed, disabled"}},
 		"bad state":       {args: "sensors --state up", want: []string{"running, paused, backing_off"}},
 		"bad JSON":        {args: "emit a.b --payload {", want: []string{"--payload is not JSON", "single quotes"}},
 		"bad cursor":      {args: "set-cursor a.b page", want: []string{"CURSOR is not JSON"}},
