@@ -3,7 +3,6 @@ package timer
 import (
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -66,21 +65,8 @@ func read(config json.RawMessage) (doc document, err error) {
 	if err != nil {
 		return doc, err
 	}
-	err = s.Check("config", config)
-	if violations, ok := errors.AsType[schema.Violations](err); ok {
-		var p problems
-		for _, v := range violations {
-			p.add(v.Message, v.Path[1:]...)
-		}
-		return doc, sensor.ConfigProblems(p)
-	}
-	if err == nil {
-		err = json.Unmarshal(config, &doc)
-	}
-	if err != nil {
-		return doc, sensor.ConfigProblems{{Message: err.Error()}}
-	}
-	return doc, nil
+	err = s.Decode(config, &doc)
+	return doc, err
 }
 
 // problems collects what is wrong.

@@ -3,7 +3,6 @@ package webhook
 import (
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -76,30 +75,13 @@ func Parse(config json.RawMessage) (Config, error) {
 }
 
 // read decodes a config once it is what the schema wants.
-func read(config json.RawMessage) (document, error) {
-	var doc document
-	if err := schema.CheckPayload(config); err != nil {
-		return doc, sensor.ConfigProblems{{Message: err.Error()}}
-	}
+func read(config json.RawMessage) (doc document, err error) {
 	s, err := compiledSchema()
 	if err != nil {
 		return doc, err
 	}
-	err = s.Check("config", config)
-	if violations, ok := errors.AsType[schema.Violations](err); ok {
-		var p problems
-		for _, v := range violations {
-			p.add(v.Message, v.Path[1:]...)
-		}
-		return doc, sensor.ConfigProblems(p)
-	}
-	if err == nil {
-		err = json.Unmarshal(config, &doc)
-	}
-	if err != nil {
-		return doc, sensor.ConfigProblems{{Message: err.Error()}}
-	}
-	return doc, nil
+	err = s.Decode(config, &doc)
+	return doc, err
 }
 
 // problems collects what is wrong.
