@@ -56,7 +56,7 @@ JSON is a list of RFC 3339 instants with the offset of the time zone. The exit c
 	flags.StringVar(&t.cron, "cron", "", "the cron `EXPRESSION`")
 	flags.StringVar(&t.timezone, "timezone", "UTC", "IANA `NAME` of the time zone")
 	flags.Var(&t.from, "from", "say what is due after this RFC 3339 `TIME`; now, if it is left out")
-	flags.Var(&t.count, "count", "how many instants")
+	flags.Var(&t.count, "count", "how many instants, at most 10000")
 	flags.Var(&t.dstGap, "dst-gap", "a fixed time that the clocks skip is due right after the gap, or not: "+t.dstGap.options())
 	flags.Var(&t.dstRepeat, "dst-repeat", "a fixed time that the clocks show twice is due: "+t.dstRepeat.options())
 	// It fails only for a flag that the command lacks.
@@ -69,7 +69,13 @@ JSON is a list of RFC 3339 instants with the offset of the time zone. The exit c
 // due is a row of the table.
 type due struct{ at, from time.Time }
 
+// maxDue is how many instants can be asked for: all of them are held until they are shown.
+const maxDue = 10_000
+
 func (s *session) timerNext(t timerNext) error {
+	if t.count > maxDue {
+		return fmt.Errorf("--count: %d is too many: write at most %d, and go on with --from", t.count, maxDue)
+	}
 	spec, err := cron.Parse(t.cron)
 	if err != nil {
 		return fmt.Errorf("--cron %q: %w", t.cron, err)

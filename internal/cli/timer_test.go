@@ -37,6 +37,7 @@ func TestTimerNextRefuses(t *testing.T) {
 		{[]string{"--cron", "@daily", "--timezone", "Europe/Berln"}, `--timezone: unknown time zone "Europe/Berln": write an IANA name`},
 		{[]string{"--cron", "@daily", "--from", "2026-01-01"}, "write a time with its offset"},
 		{[]string{"--cron", "@daily", "--count", "0"}, "write a whole number of at least 1"},
+		{[]string{"--cron", "@daily", "--count", "10001"}, "--count: 10001 is too many: write at most 10000"},
 		{[]string{"--cron", "@daily", "--dst-gap", "maybe"}, "write run_after or skip"},
 		{[]string{"--cron", "@daily", "--dst-repeat", "never"}, "write first or second or both"},
 	} {

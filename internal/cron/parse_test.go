@@ -49,7 +49,7 @@ func TestParseRefuses(t *testing.T) {
 		{"@every -5m", `@every: got "-5m"`},
 		{"@every 99999999999999999999d", "@every: got"},
 		{"@every 999999999999d999999999999d", "is too long: write at most 36600d"},
-		{"TZ=Europe/Berlin 0 9 * * *", "TZ=Europe/Berlin: the time zone is no part of the expression"},
+		{"TZ=Europe/Berlin 0 9 * * *", "TZ=Europe/Berlin: the time zone is no part of the expression: set timezone instead"},
 		{"TZ=", "the time zone is no part"},
 		{strings.Repeat("1,", 600) + "1 * * * *", "write at most 1000"},
 	}

@@ -95,7 +95,7 @@ func (s *Spec) parseFields(fields []string) (*Spec, error) {
 	case len(fields) == 0:
 		return nil, errors.New("empty: write five fields (minute, hour, day of month, month, day of week), or six with seconds first")
 	case strings.HasPrefix(fields[0], "TZ=") || strings.HasPrefix(fields[0], "CRON_TZ="):
-		return nil, fmt.Errorf("%s: the time zone is no part of the expression", fields[0])
+		return nil, fmt.Errorf("%s: the time zone is no part of the expression: set timezone instead", fields[0])
 	case len(fields) == 5:
 		fields = append([]string{"0"}, fields...)
 		s.coarse = true

@@ -34,10 +34,12 @@ type Zone struct {
 	Repeat   Repeat
 }
 
-// LoadLocation returns the location of an IANA name, such as Europe/Berlin or UTC.
+// LoadLocation returns the location of an IANA name, such as Europe/Berlin or UTC. It refuses what hosts have beside
+// those: localtime, which each host has its own of, and right/Europe/Berlin, whose leap seconds package time ignores. IANA
+// names begin with a capital letter.
 func LoadLocation(name string) (*time.Location, error) {
 	location, err := time.LoadLocation(name)
-	if err != nil || name == "" || strings.EqualFold(name, "local") {
+	if err != nil || name == "" || name[0] < 'A' || name[0] > 'Z' || strings.EqualFold(name, "local") {
 		return nil, fmt.Errorf("unknown time zone %q: write an IANA name such as Europe/Berlin, America/New_York or UTC", name)
 	}
 	return location, nil

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/attune-automation/sensors/internal/cron"
 )
 
 // Problem is one thing that is wrong with a list of windows.
@@ -161,10 +163,10 @@ func (p *parser) clock(path, text string) int {
 
 const zoneRemedy = "write a name of the IANA database, such as Europe/Berlin or UTC"
 
-// zone does not take Local, which is another one on each host.
+// zone takes IANA names alone, as timers do: Local is another one on each host.
 func (p *parser) zone(path, name string) *time.Location {
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
+	zone, err := cron.LoadLocation(name)
+	if err != nil {
 		p.report(path, "unknown time zone %s: %s", abbreviate(name), zoneRemedy)
 		return time.UTC
 	}

@@ -79,6 +79,7 @@ func TestProblems(t *testing.T) {
 		`[{"from": "9:00", "to": "9:00"}]`: `[0].to: a window from 9:00 to 9:00 is empty: write from 00:00 to 24:00 for a whole day`,
 		`[{"timezone": "Berlin"}]`:         `[0].timezone: unknown time zone "Berlin": write a name of the IANA database, such as Europe/Berlin or UTC`,
 		`[{"timezone": "Local"}]`:          `[0].timezone: unknown time zone "Local": write a name of the IANA database, such as Europe/Berlin or UTC`,
+		`[{"timezone": "localtime"}]`:      `[0].timezone: unknown time zone "localtime": write a name of the IANA database, such as Europe/Berlin or UTC`,
 		`[{"timezone": ""}]`:               `[0].timezone: unknown time zone "": write a name of the IANA database, such as Europe/Berlin or UTC`,
 		"[" + strings.Repeat(`{"days": "mon"},`, 50) + `{"days": "mon"}]`: `: 51 windows: at most 50 are allowed`,
 	} {

@@ -132,6 +132,9 @@ func (c *Config) readPaths(top *object) {
 			top.problemAt("paths", i, err.Error())
 			continue
 		}
+		if c.Mode == ModeTail && compressed(text) {
+			top.problemAt("paths", i, "names compressed files, which are never read: name what is written, such as /var/log/app/*.log")
+		}
 		c.Paths = append(c.Paths, p)
 	}
 	ignore := top.texts("ignore", maxPaths)

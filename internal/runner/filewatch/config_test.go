@@ -66,6 +66,7 @@ func TestParseProblems(t *testing.T) {
 		`{"mode": "tail", "paths": ["/x"], "patterns": ["x", {"name": "0", "regex": "y"}]}`: `config.patterns.1: has the name "0", as pattern 0 has`,
 		`{"mode": "tail", "paths": ["/x"], "patterns": ["(a{0,100}){0,100}"]}`:              `config.patterns.0: `,
 		`{"mode": "tail", "paths": ["/x"], "patterns": []}`:                                 `config.patterns: is empty`,
+		`{"mode": "tail", "paths": ["/x", "/var/log/*.gz"]}`:                                `config.paths.1: names compressed files, which are never read`,
 		`{"mode": "tail", "paths": ["/x"], "max_line": "1GiB"}`:                             `config.max_line: 1GiB is out of bounds: write a size from 256B to 256KiB`,
 		`{"mode": "tail", "paths": ["/x"], "multiline": {}}`:                                `config.multiline: write one of start`,
 		`{"mode": "tail", "paths": ["/x"], "multiline": {"start": "("}}`:                    `config.multiline.start: does not compile`,

@@ -34,6 +34,8 @@ func TestParseRefuses(t *testing.T) {
 		{`{cron: "0 0 30 2 *"}`, "cron", "never due"},
 		{`{cron: "@daily", timezone: Europe/Berln}`, "timezone", `unknown time zone "Europe/Berln"`},
 		{`{cron: "@daily", timezone: Local}`, "timezone", `unknown time zone "Local"`},
+		{`{cron: "@daily", timezone: localtime}`, "timezone", `unknown time zone "localtime"`},
+		{`{cron: "@daily", timezone: right/Europe/Berlin}`, "timezone", `unknown time zone "right/Europe/Berlin"`},
 		{`{every: 30}`, "every", "30 has no unit: write an interval such as 30s or 15m"},
 		{`{every: 10 minutes}`, "every", `got "10 minutes": write numbers with the units`},
 		{`{interval: 0s}`, "interval", `"0s" is too short: write at least 1s`},

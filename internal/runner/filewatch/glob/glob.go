@@ -47,6 +47,9 @@ func Parse(text string, recursive bool) (Pattern, error) {
 		if err := check(name); err != nil {
 			return Pattern{}, err
 		}
+		if name != "**" && strings.HasPrefix(name, "**") {
+			return Pattern{}, fmt.Errorf("the pattern %q stands for no folders: write **/%s, or one *", name, name[1:])
+		}
 		p.segments = append(p.segments, newSegment(name))
 	}
 	return p.complete(recursive)

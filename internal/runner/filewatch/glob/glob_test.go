@@ -82,6 +82,7 @@ func TestBadPatterns(t *testing.T) {
 		"/a\x00":                            "NUL",
 		"/a/*/":                             "names folders",
 		"/**":                               "whole machine",
+		"/a/**.csv":                         `the pattern "**.csv" stands for no folders: write **/*.csv, or one *`,
 		"/a/*" + strings.Repeat("/x", 60):   "more than 60 segments",
 	} {
 		_, err := Parse(text, true)
