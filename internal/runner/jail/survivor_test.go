@@ -47,8 +47,8 @@ def shed32():  # by the calls of a 32-bit program
     page = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40, prot=7)
     at = ctypes.addressof(ctypes.c_char.from_buffer(page))
     page[2048:2056] = struct.pack("II", 1, 2)
-    page[:20] = b"\x53\xb8" + struct.pack("I", 75) + b"\xbb" + struct.pack("I", 15) + b"\xb9" + struct.pack("I", at + 2048) + b"\xcd\x80\x5b"
-    page[20:21] = b"\xc3"
+    page[:19] = b"\x53\xb8" + struct.pack("I", 75) + b"\xbb" + struct.pack("I", 15) + b"\xb9" + struct.pack("I", at + 2048) + b"\xcd\x80\x5b"
+    page[19:20] = b"\xc3"
     ctypes.CFUNCTYPE(ctypes.c_int)(at)()
 
 def fork():
