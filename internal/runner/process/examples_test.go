@@ -134,7 +134,8 @@ func TestExampleGitCommits(t *testing.T) {
 		"hash": hash, "author": "Ada", "email": "ada@example.org", "subject": "docs: \x1e\x1f \"quotes\", ümläute",
 		"files": 1.0, "insertions": 101.0, "deletions": 0.0, "paths": []any{"größe.txt"},
 	}, events[1])
-	require.Equal(t, [][]string{{"examples.commit_to_review"}, {"examples.commit_to_review", "examples.commit_to_watch"}, {}}, matched)
+	const start, review, watch = "examples.commit_on_temporal", "examples.commit_to_review", "examples.commit_to_watch"
+	require.Equal(t, [][]string{{start, review}, {start, review, watch}, {}}, matched)
 
 	events, _ = e.next(t)
 	require.Empty(t, events)
