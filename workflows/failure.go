@@ -26,18 +26,18 @@ func (l *loop) fail(ctx workflow.Context, failure error) (SensorResult, error) {
 	if l.recovered {
 		return l.relapse(ctx, failure)
 	}
-	final := l.attempt >= l.allowed
+	forGood := l.attempt >= l.allowed
 	p := &l.carry.Progress
 	p.Waiting, p.WaitingSince = "", time.Time{}
 	p.LastError, p.LastErrorAt = message(failure), workflow.Now(ctx)
 	state := StateBackingOff
-	if final {
+	if forGood {
 		state = StateFailed
 		if err := l.emitFailed(ctx, failure); err != nil {
 			return SensorResult{}, err
 		}
 	}
-	l.failed = final // with the state, so that nobody sees one without the other
+	l.failed = forGood // with the state, so that nobody sees one without the other
 	if err := l.enter(ctx, state); err != nil {
 		return SensorResult{}, err
 	}
