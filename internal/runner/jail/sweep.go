@@ -6,15 +6,20 @@ import (
 )
 
 // exterminate kills and reaps all that carries the mark, but for one that the caller reaps. It returns false when
-// something is left at the deadline.
+// something is left at the deadline. That nothing is there has to be seen twice: a look at all processes takes a while, and
+// what dies meanwhile may have left something where it has looked already.
 func exterminate(host *procfs, m mark, except int, deadline time.Time, reaped func(syscall.Rusage)) bool {
-	for pause := 100 * time.Microsecond; sweep(host, m, except, reaped) > 0; pause = min(2*pause, 20*time.Millisecond) {
+	pause := 100 * time.Microsecond
+	for clean := 0; ; time.Sleep(pause) { // what was killed needs a moment to die
+		if sweep(host, m, except, reaped) > 0 {
+			clean, pause = 0, min(2*pause, 20*time.Millisecond)
+		} else if clean++; clean == 2 {
+			return true
+		}
 		if time.Now().After(deadline) {
 			return false
 		}
-		time.Sleep(pause) // what was killed needs a moment to die
 	}
-	return true
 }
 
 // sweep kills what carries the mark and reaps what is dead of it. It returns how much was not dead.
