@@ -17,7 +17,7 @@ func exterminate(host *procfs, m mark, except int, deadline time.Time, reaped fu
 			return true
 		}
 		if time.Now().After(deadline) {
-			return false
+			return clean > 0
 		}
 	}
 }
