@@ -165,3 +165,23 @@ func TestAReplayCanBeStopped(t *testing.T) {
 	require.WithinDuration(t, time.Now(), *done.Finished, stack.Timeout)
 	s.Sound(messages)
 }
+
+// An operator orders a replay, leaves it, and comes back to it: each look at it ends with what it did.
+func TestAReplayIsFollowedToItsEnd(t *testing.T) {
+	t.Parallel()
+	s := stack.New(t, nil)
+	s.StartWorker()
+	counted(t, s, "150")
+
+	code, out := starter(t, s, "replay", "--since", "1h", "--rules", "t.late", "--detach")
+	require.Zero(t, code, out)
+	require.Equal(t, "replay 1 of 150 events: `starter replay --attach 1` shows it\n", out)
+	for range 2 { // while it runs, and when it is through
+		code, out = starter(t, s, "replay", "--attach", "1")
+		require.Zero(t, code, out)
+		require.Contains(t, out, "replay 1 wrote 50 enforcements of 150 events; 0 matches had one already\n")
+	}
+	code, out = starter(t, s, "replay", "--since", "1h", "--rules", "t.late")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "replay 2 wrote 0 enforcements of 150 events; 50 matches had one already\n")
+}
