@@ -49,6 +49,9 @@ func (v *evaluator) match(ctx context.Context, event *sensor.Event) ([]sensor.Ma
 		if r.Rule.Shadow {
 			continue // it orders nothing
 		}
+		if matches[i].Grouping = r.Grouping(doc); matches[i].Grouping != nil {
+			continue // whether it orders, and for how many, is decided when it is written
+		}
 		if matches[i].Params, matches[i].Reason, err = r.Params(ctx, doc); err != nil {
 			return nil, err
 		}

@@ -142,7 +142,7 @@ func (r *Replayer) page(ctx context.Context, order sensor.Replay, events []senso
 		return err
 	}
 	matches = slices.DeleteFunc(matches, func(m sensor.Match) bool {
-		return m.Rule.Shadow || len(order.RuleRefs) > 0 && !slices.Contains(order.RuleRefs, m.Rule.Ref)
+		return m.Rule.Shadow || m.Grouping != nil || len(order.RuleRefs) > 0 && !slices.Contains(order.RuleRefs, m.Rule.Ref)
 	})
 	most := min(order.Rate, replayBurst)
 	for len(events) > 0 {

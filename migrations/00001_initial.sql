@@ -147,7 +147,7 @@ comment on column attune.sensor_entry.value is 'What the sensor''s runtime keeps
 
 create table attune.rule (
     id            bigint      generated always as identity primary key,
-    ref           text        not null unique check (ref ~ '^[a-z0-9_-]+\.[a-z0-9_.-]+$'),
+    ref           text        not null unique check (ref ~ '^[a-z0-9_-]+\.[a-z0-9_.-]+(/[a-z0-9_-]+)?$'),
     pack          bigint      not null references attune.pack (id) on delete cascade,
     label         text        not null,
     description   text        not null default '',
@@ -164,6 +164,8 @@ create table attune.rule (
     valid_from    timestamptz,
     valid_until   timestamptz check (valid_from < valid_until),
     active        jsonb       not null default '[]' check (jsonb_typeof(active) = 'array'),
+    throttle      jsonb       check (jsonb_typeof(throttle) = 'object'),
+    correlation   jsonb       check (correlation is null or jsonb_typeof(correlation) = 'object' and throttle is null),
     version       bigint      not null default 1,
     ruleset       bigint      not null default 0,
     created       timestamptz not null default now(),
@@ -173,7 +175,7 @@ create index rule_pack on attune.rule (pack);
 create index rule_trigger on attune.rule (trigger, ruleset);
 comment on table attune.rule is 'Trigger + condition + action: which events matter and what is to be done.';
 comment on column attune.rule.id is 'Internal key.';
-comment on column attune.rule.ref is 'Public key, pack.name.';
+comment on column attune.rule.ref is 'Public key, pack.name; of a part of a correlation, pack.name/part.';
 comment on column attune.rule.pack is 'The pack that defines it.';
 comment on column attune.rule.label is 'Name for people.';
 comment on column attune.rule.description is 'Why the rule is there.';
@@ -190,6 +192,8 @@ comment on column attune.rule.priority is 'Of the enforcements of one event, tho
 comment on column attune.rule.valid_from is 'The first moment of events that it can match; null: no such limit.';
 comment on column attune.rule.valid_until is 'The moment from which events are too late for it to match; null: no such limit.';
 comment on column attune.rule.active is 'Times of the week of events that it can match, a list of windows; empty: all.';
+comment on column attune.rule.throttle is 'How often it may order something, and by which fields its matches are grouped; null: each match orders.';
+comment on column attune.rule.correlation is 'What else has to come, or must not, before it orders something; null: each match orders.';
 comment on column attune.rule.version is 'Grows with every change of the definition, and goes on when the rule is deleted and applied again.';
 comment on column attune.rule.ruleset is 'The trigger''s ruleset when this rule last changed.';
 comment on column attune.rule.created is 'When the rule was first applied.';
@@ -423,6 +427,68 @@ comment on column attune.shadow_match.event is 'The event that matched. Not a fo
 comment on column attune.shadow_match.rule_ref is 'Ref of the rule that matched.';
 comment on column attune.shadow_match.rule_version is 'The rule''s version at the match, see rule_version.';
 comment on column attune.shadow_match.created is 'When the row was written.';
+
+create table attune.match_group (
+    id           bigint      generated always as identity primary key,
+    rule_ref     text        not null,
+    rule_version bigint      not null,
+    kind         text        not null check (kind in ('once_within', 'once_after', 'at_least', 'correlation')),
+    key          text        not null,
+    status       text        not null default 'open' check (status in ('open', 'closed', 'done', 'expired', 'cancelled', 'dropped')),
+    reason       text,
+    opened       timestamptz not null,
+    due          timestamptz not null,
+    count        bigint      not null,
+    counted      bigint[],
+    first_event  bigint      not null,
+    last_event   bigint      not null,
+    event        bigint,
+    created      timestamptz not null default now(),
+    closed       timestamptz
+);
+create index match_group_open on attune.match_group (rule_ref, kind, md5(key)) where status = 'open';
+create index match_group_due on attune.match_group (due) where status in ('open', 'closed');
+create index match_group_closed on attune.match_group (event) where status = 'closed';
+create index match_group_rule_ref on attune.match_group (rule_ref, id);
+comment on table attune.match_group is 'The matches of a throttled rule that have the same values in the fields that it groups by, from when the first of them opens the group.';
+comment on column attune.match_group.id is 'Internal and public key.';
+comment on column attune.match_group.rule_ref is 'Ref of the rule.';
+comment on column attune.match_group.rule_version is 'The rule''s version at the group''s latest match.';
+comment on column attune.match_group.kind is 'How the rule holds back matches, which does not change with the rule.';
+comment on column attune.match_group.key is 'The fields and their values, as JSON; {}: all matches are one group.';
+comment on column attune.match_group.status is 'open: it takes matches; closed: its enforcement is written; done: and confirmed by the broker; expired, cancelled, dropped: it has no enforcement.';
+comment on column attune.match_group.reason is 'Why it has no enforcement; null: it is open, or has one.';
+comment on column attune.match_group.opened is 'When the first of its events was recorded; of once_within, the one that ordered last.';
+comment on column attune.match_group.due is 'once_after: when its enforcement is written; correlation: when it expires, or what is to be absent has been; else when it no longer holds back anything.';
+comment on column attune.match_group.count is 'How many matches it has; once_within: how many it has suppressed since it ordered last; at_least: how many count.';
+comment on column attune.match_group.counted is 'at_least: the events of the matches that count, in the order in which they came; null: another kind, or none.';
+comment on column attune.match_group.first_event is 'The event that opened it; once_within: whose enforcement suppresses others.';
+comment on column attune.match_group.last_event is 'The event of its latest match.';
+comment on column attune.match_group.event is 'The event that its enforcement is of; null: it has none.';
+comment on column attune.match_group.created is 'When the row was written.';
+comment on column attune.match_group.closed is 'When it ended; null: it is open.';
+
+create table attune.held_match (
+    event        bigint      not null,
+    rule_ref     text        not null,
+    rule_version bigint      not null,
+    state        text        not null check (state in ('suppressed', 'counted', 'collected', 'early')),
+    match_group  bigint,
+    answered_by  bigint,
+    created      timestamptz not null default now(),
+    primary key (event, rule_ref)
+);
+create index held_match_rule_ref on attune.held_match (rule_ref, created);
+create index held_match_match_group on attune.held_match (match_group, event) where state <> 'suppressed';
+create index held_match_answered_by on attune.held_match (answered_by) where answered_by is not null;
+comment on table attune.held_match is 'A match of a throttled rule that has no enforcement of its own.';
+comment on column attune.held_match.event is 'The event that matched. Not a foreign key, as that of an enforcement.';
+comment on column attune.held_match.rule_ref is 'Ref of the rule that matched.';
+comment on column attune.held_match.rule_version is 'The rule''s version at the match, see rule_version.';
+comment on column attune.held_match.state is 'suppressed: another one had ordered already; counted: it takes more of them; collected: its group''s enforcement lists it; early: a part of a correlation that had not begun.';
+comment on column attune.held_match.match_group is 'The group that it belongs to, which may be gone since; null: none.';
+comment on column attune.held_match.answered_by is 'The event whose enforcement of the rule suppressed it, or lists it; null: none does.';
+comment on column attune.held_match.created is 'When the row was written.';
 
 create table attune.replay (
     id           bigint      generated always as identity primary key,

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -14,13 +15,25 @@ import (
 type environ struct {
 	cel     *cel.Env
 	options []cel.ProgramOption
+	roots   []string // that an expression may begin at
 	names   []string // of functions, for hints
 }
 
-// environment is made once, when the first expression is compiled: it costs more than most programs ever need.
-var environment = sync.OnceValues(newEnvironment)
+// Environments are made once, when the first expression is compiled in them: they cost more than most programs ever need.
+var (
+	plainEnvironment = sync.OnceValues(func() (*environ, error) { return newEnvironment(rootNames) })
+	groupEnvironment = sync.OnceValues(func() (*environ, error) { return newEnvironment(slices.Concat(rootNames, groupNames)) })
+)
 
-func newEnvironment() (*environ, error) {
+// environment returns what the expressions of a rule are compiled in.
+func (r Rule) environment() (*environ, error) {
+	if r.Groups {
+		return groupEnvironment()
+	}
+	return plainEnvironment()
+}
+
+func newEnvironment(roots []string) (*environ, error) {
 	options := []cel.EnvOption{
 		cel.OptionalTypes(),
 		cel.CrossTypeNumericComparisons(true),
@@ -42,7 +55,7 @@ func newEnvironment() (*environ, error) {
 		cel.Function("json.parse", cel.Overload("attune_json_parse", []*cel.Type{cel.StringType}, cel.DynType,
 			cel.UnaryBinding(parseJSON))),
 	}
-	for _, name := range rootNames {
+	for _, name := range roots {
 		options = append(options, cel.Variable(name, cel.DynType))
 	}
 	env, err := cel.NewEnv(options...)
@@ -53,7 +66,7 @@ func newEnvironment() (*environ, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &environ{cel: env, options: []cel.ProgramOption{
+	e := &environ{cel: env, roots: roots, options: []cel.ProgramOption{
 		cel.EvalOptions(cel.OptOptimize), cel.CostTracking(prices{}), cel.CostLimit(MaxCost),
 		cel.InterruptCheckFrequency(interruptEvery), cel.Functions(guarded...), //nolint:staticcheck // the one way to put a check before a function
 		cel.OptimizeRegex(precompiled("matches"), precompiled("matches_string")),

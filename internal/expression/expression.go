@@ -1,7 +1,8 @@
 // Package expression evaluates CEL, the Common Expression Language (https://cel.dev), on events: as the condition of a
 // rule, and inside `{{ }}` in the parameters of its action.
 //
-// An expression begins at payload, event, trigger, sensor, config or rule. It has no side effects, no clock, no random
+// An expression begins at payload, event, trigger, sensor, config or rule, and in a rule that groups its matches also at
+// group or events. It has no side effects, no clock, no random
 // numbers and no access to secrets: the same event gives the same result for ever. What it may cost is limited, when it
 // is compiled and when it is evaluated. A field that is missing is an error, unless the expression provides for it.
 package expression
@@ -46,7 +47,11 @@ const (
 const interruptEvery = 100
 
 // Rule is what expressions see of the rule that they are in.
-type Rule struct{ Ref, Label string }
+type Rule struct {
+	Ref, Label string
+	// Groups says that its expressions also know group and events: what the match that they are evaluated for stands for.
+	Groups bool
+}
 
 // Program is a compiled expression. It is immutable and safe for concurrent use.
 type Program struct {
@@ -72,7 +77,7 @@ func compile(rule Rule, text string, condition bool) (*Program, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, Problems{{Line: 1, Column: 1, Message: "is empty: write an expression, such as payload.branch"}}
 	}
-	env, err := environment()
+	env, err := rule.environment()
 	if err != nil {
 		return nil, fmt.Errorf("setting CEL up: %w", err)
 	}

@@ -15,12 +15,17 @@ import (
 // roots is how many names a document may have.
 const roots = len(condition.Document{})
 
-const ruleName = "rule"
+const (
+	ruleName   = "rule"
+	groupName  = "group"
+	eventsName = "events"
+)
 
 // documentRoots are those parts of a document that an expression may begin at, and rootNames all that it may begin at.
 var (
 	documentRoots = []condition.Root{condition.Payload, condition.Config, condition.Event, condition.Trigger, condition.Sensor}
 	rootNames     = []string{"payload", "config", "event", "trigger", "sensor", ruleName}
+	groupNames    = []string{groupName, eventsName}
 )
 
 // Input is an event as expressions see it. It belongs to one goroutine: a part is decoded when it is first asked for,
@@ -29,10 +34,28 @@ type Input struct {
 	values  *condition.Document
 	decoded [roots]any
 	done    [roots]bool
+	group   map[string]any // by name; nil: it stands for itself alone
 }
 
 // NewInput returns the input of a document.
 func NewInput(values *condition.Document) *Input { return &Input{values: values} }
+
+// WithGroup returns the input of an event that stands for others: group is a JSON object, of which the member events is a
+// name of its own.
+func (in *Input) WithGroup(group json.RawMessage) (*Input, error) {
+	decoded, err := decode(string(group))
+	if err != nil {
+		return nil, err
+	}
+	members, ok := decoded.(map[string]any)
+	if !ok {
+		return nil, errors.New("group is no JSON object")
+	}
+	with := *in
+	with.group = map[string]any{groupName: members, eventsName: members[eventsName]}
+	delete(members, eventsName)
+	return &with, nil
+}
 
 // root returns a part of the event; false if the document does not have it.
 func (in *Input) root(root condition.Root) (any, bool) {
@@ -80,7 +103,8 @@ func (a activation) ResolveName(name string) (any, bool) {
 			return a.in.root(root)
 		}
 	}
-	return nil, false
+	v, ok := a.in.group[name]
+	return v, ok
 }
 
 // Parent implements cel.Activation.

@@ -60,10 +60,13 @@ func (e *environ) problems(issues *cel.Issues) Problems {
 func (e *environ) message(text string) string {
 	if m := undeclared.FindStringSubmatch(text); m != nil {
 		name := m[1]
-		if near := typo.Closest(name, slices.Concat(rootNames, e.names)); near != "" {
+		if slices.Contains(groupNames, name) {
+			return fmt.Sprintf("%s is known only in the action's parameters of a rule with throttle or correlate: give the rule one, or begin at payload", name)
+		}
+		if near := typo.Closest(name, slices.Concat(e.roots, e.names)); near != "" {
 			return fmt.Sprintf("unknown name %q: did you mean %q?", name, near)
 		}
-		return fmt.Sprintf("unknown name %q: an expression begins at %s, or calls a function", name, strings.Join(rootNames, ", "))
+		return fmt.Sprintf("unknown name %q: an expression begins at %s, or calls a function", name, strings.Join(e.roots, ", "))
 	}
 	if m := noOverload.FindStringSubmatch(text); m != nil {
 		name := m[1]

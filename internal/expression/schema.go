@@ -69,9 +69,11 @@ func known() map[string]*shape {
 	trigger, sensor := object("ref", "label"), object("ref", "label", "runtime", "entrypoint", "version", "config")
 	config := object("trigger", "sensor")
 	config.fields["trigger"], config.fields["sensor"] = trigger, sensor
+	events := &shape{kind: "array", items: object("id", "trigger_ref", "part", "created", "payload")}
 	return map[string]*shape{
 		"event":   object("id", "trigger_ref", "source_ref", "created", "occurred_at"),
 		"trigger": trigger, "sensor": sensor, "config": config, ruleName: object("ref", "label"),
+		groupName: object("id", "by", "count", "since", "until"), eventsName: events,
 	}
 }
 
@@ -177,7 +179,7 @@ func (f *finder) shape(e ast.Expr) *shape {
 // checkTypes compiles the expression anew for payloads of that schema. A number of JSON is one or the other of CEL's
 // types, as it happens to be written; what is wrong is certain only if it is wrong with both.
 func (p *Program) checkTypes(s *Schema) Problems {
-	env, err := environment()
+	env, err := p.rule.environment()
 	if err != nil {
 		return nil
 	}

@@ -118,3 +118,26 @@ func TestRenderFailures(t *testing.T) {
 		require.ErrorContains(t, err, want, params)
 	}
 }
+
+// In a rule that groups its matches, group and events are what an enforcement stands for.
+func TestRenderGroup(t *testing.T) {
+	t.Parallel()
+	grouped := rule
+	grouped.Groups = true
+	template, err := expression.CompileTemplate(grouped, json.RawMessage(
+		`{"n": "{{ group.count }}", "host": "{{ group.by['payload.host'] }}", "all": "{{ events.map(e, e.payload.n) }}", "b": "{{ payload.branch }}"}`))
+	require.NoError(t, err)
+	in, err := input(t, payload).WithGroup(json.RawMessage(
+		`{"count": 2, "by": {"payload.host": "a"}, "events": [{"payload": {"n": 1.50}}, {"payload": {"n": "x"}}]}`))
+	require.NoError(t, err)
+	got, err := template.Render(t.Context(), in)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"n": 2, "host": "a", "all": [1.50, "x"], "b": "main"}`, string(got))
+
+	_, err = expression.CompileTemplate(rule, json.RawMessage(`"{{ events }}"`))
+	require.ErrorContains(t, err, "events is known only in the action's parameters of a rule with throttle or correlate")
+	_, err = expression.CompileTemplate(rule, json.RawMessage(`"{{ payload.items.map(group, group) }}"`))
+	require.NoError(t, err, "a name of a loop is what it is")
+	_, err = input(t, payload).WithGroup(json.RawMessage(`[]`))
+	require.ErrorContains(t, err, "no JSON object")
+}

@@ -16,9 +16,11 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
+const throttleRemedy = "write throttle: {once_within: 15m, group_by: [payload.host]}"
+
 var (
 	ruleKeys = []string{"ref", "label", "description", "trigger", "condition", "conditions", "cel", "action", "enabled",
-		"shadow", "priority", "valid", "active"}
+		"shadow", "priority", "valid", "active", "throttle"}
 )
 
 func (l *loader) defineRules() {
@@ -46,6 +48,9 @@ func (l *loader) live(s section, r *sensor.Rule) {
 	}
 	r.Priority = s.count("priority", -maxPriority, maxPriority)
 	r.Active = s.list("active", "[]")
+	if _, ok := s.value("throttle"); ok {
+		r.Throttle = s.json("throttle", "", yaml.MappingNode, throttleRemedy)
+	}
 	const remedy = "write valid: {from: 2026-01-31, until: 2026-02-28T18:00:00Z}"
 	n, ok := s.value("valid")
 	switch {

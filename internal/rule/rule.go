@@ -13,6 +13,7 @@ import (
 	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/throttle"
 	"github.com/attune-automation/sensors/internal/window"
 )
 
@@ -28,6 +29,7 @@ type Compiled struct {
 	active     window.Windows
 	cel        *expression.Program  // nil: it has none
 	params     *expression.Template // nil: they are the same for every event
+	throttle   *throttle.Throttle   // nil: each match orders
 }
 
 // Compile checks a rule and prepares it. The rule must not be changed afterwards. The error is *Invalid, with everything
@@ -38,7 +40,9 @@ func Compile(r *sensor.Rule) (*Compiled, error) {
 	var err, untimely error
 	c.conditions, err = condition.Compile(condition.Mode(r.Condition), r.Conditions)
 	c.active, untimely = compileTimes(r)
-	if err := join(err, untimely); err != nil && !errors.As(err, &invalid.Conditions) {
+	var unlimited error
+	c.throttle, unlimited = compileThrottle(r)
+	if err := join(err, untimely, unlimited); err != nil && !errors.As(err, &invalid.Conditions) {
 		return nil, err
 	}
 	about := expression.Rule{Ref: r.Ref, Label: r.Label}
@@ -47,6 +51,7 @@ func Compile(r *sensor.Rule) (*Compiled, error) {
 			return nil, err
 		}
 	}
+	about.Groups = r.Groups()
 	if c.params, err = expression.CompileTemplate(about, r.ActionParams); err != nil && !errors.As(err, &invalid.Params) {
 		return nil, err
 	}
@@ -77,7 +82,8 @@ func join(errs ...error) error {
 
 // Uses reports whether the rule looks at what begins at the root. A document does not need the others.
 func (c *Compiled) Uses(root condition.Root) bool {
-	return c.conditions.Uses(root) || c.cel != nil && c.cel.Uses(root) || c.params != nil && c.params.Uses(root)
+	return c.conditions.Uses(root) || c.cel != nil && c.cel.Uses(root) || c.params != nil && c.params.Uses(root) ||
+		c.throttle != nil && c.throttle.By.Uses(root)
 }
 
 // Match reports whether the rule matches, which says the same as Explain and is fast: it is the time for it, the conditions
@@ -97,13 +103,21 @@ func (c *Compiled) Match(ctx context.Context, doc *Document) (bool, error) {
 	return matched, err
 }
 
-// Params returns the parameters of the action for an event that the rule matches: nil, if they are those of the rule.
-// If they cannot be rendered, the reason says why, and it is the same each time. The error is that of the context.
+// Params returns the parameters of the action for an event that the rule matches, and that stands for no other: nil, if they
+// are those of the rule. If they cannot be rendered, the reason says why, and it is the same each time. The error is that of
+// the context.
 func (c *Compiled) Params(ctx context.Context, doc *Document) (params json.RawMessage, reason string, err error) {
 	if c.params == nil {
 		return nil, "", nil
 	}
-	params, err = c.params.Render(ctx, doc.expressions())
+	if c.Rule.Groups() {
+		return c.GroupParams(ctx, doc, c.alone(doc))
+	}
+	return c.render(ctx, doc.expressions())
+}
+
+func (c *Compiled) render(ctx context.Context, in *expression.Input) (params json.RawMessage, reason string, err error) {
+	params, err = c.params.Render(ctx, in)
 	if failure, failed := errors.AsType[*expression.Failure](err); failed {
 		return nil, "action.params." + failure.Message, nil
 	}

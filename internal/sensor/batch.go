@@ -183,6 +183,9 @@ type Match struct {
 	Rule   *Rule
 	Params json.RawMessage // the action's, for this event; nil: those of the rule
 	Reason string          // why there are none, which makes the enforcement fail; empty: there are
+
+	Grouping *Grouping       // of a rule that holds back matches; nil: the match orders
+	Group    json.RawMessage // what the enforcement's config says of its group, see Group; nil: it has none
 }
 
 // The statuses that an enforcement is written with. Others are for who acts on it.
@@ -200,7 +203,7 @@ type Enforcement struct {
 	EventID      int64
 	EventCreated time.Time
 	TriggerRef   string
-	Config       json.RawMessage // {"action": ref, "params": {...}}; params is null if it failed
+	Config       json.RawMessage // {"action": ref, "params": {...}, "group": {...}}; params is null if it failed, group absent if it has none
 	Payload      json.RawMessage // the event's
 	Status       string
 	Reason       string // why it failed; empty: it did not

@@ -211,7 +211,13 @@ type Rule struct {
 	ValidFrom  *time.Time      // of the events that it can match, see Event.At; nil: no limit
 	ValidUntil *time.Time      // exclusive; nil: no limit
 	Active     json.RawMessage // list of windows, see package window; nil or empty: at all times
+
+	Throttle    json.RawMessage // how often it may order something, see package throttle; nil: each match does
+	Correlation json.RawMessage // what else has to come, or must not; nil: each match orders
 }
+
+// Groups says whether the rule groups its matches: an enforcement of it may stand for many.
+func (r *Rule) Groups() bool { return len(r.Throttle) > 0 || len(r.Correlation) > 0 }
 
 // Ruleset is the enabled rules of one trigger at one moment, in the order of their enforcements: by priority, the highest
 // first, then by ref.

@@ -21,8 +21,9 @@ const (
 )
 
 // CommitEnforcements writes an enforcement for every match of a generated batch, or a row of shadow_match where the rule
-// is a shadow, all or nothing, and records the rulesets, by trigger ref, that were matched against. A batch that is already matched is left as it is. Either way the
-// batch's enforcements are returned, ordered by ID, which is the order of the matches.
+// is a shadow, or of held_match where its throttle holds the match back, all or nothing, and records the rulesets, by
+// trigger ref, that were matched against. A batch that is already matched is left as it is. Either way the batch's
+// enforcements are returned, ordered by ID, which is the order of the matches.
 func (s *Store) CommitEnforcements(
 	ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match,
 ) ([]sensor.Enforcement, error) {
@@ -37,6 +38,9 @@ func (s *Store) CommitEnforcements(
 		case status == sensor.BatchGenerated:
 			orders, shadows := sortMatches(matches)
 			if err := insertShadowMatches(ctx, tx, batchID, shadows); err != nil {
+				return err
+			}
+			if orders, err = hold(ctx, tx, batchID, matchedBefore, orders); err != nil {
 				return err
 			}
 			stored, err = insertEnforcements(ctx, tx, origin{batch: batchID, rulesets: rulesets}, orders)
@@ -87,14 +91,16 @@ func insertEnforcements(ctx context.Context, tx pgx.Tx, from origin, matches []s
 			insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, status, reason, payload,
 				condition, conditions, cel, replay, forced, replayed_from)
 			select r.id, r.ref, r.version, e.trigger_ref,
-				case when m.params is null and m.reason is null then r.config
-					else jsonb_build_object('action', r.action, 'params', m.params::jsonb) end,
+				case when m.params is null and m.reason is null and m.matched is null then r.config
+					when m.matched is null then jsonb_build_object('action', r.action, 'params', m.params::jsonb)
+					else r.config || case when m.params is null and m.reason is null then '{}' else jsonb_build_object('params', m.params::jsonb) end
+						|| jsonb_build_object('group', m.matched::jsonb) end,
 				case when @batch::bigint in (0, e.batch) then e.id end,
 				case when m.reason is null then 'created' else 'failed' end, m.reason, e.payload, r.condition, r.conditions, r.cel,
 				@replay::bigint, @forced::bigint, case when @forced::bigint <> 0 then (
 					select min(o.id) from attune.enforcement o where o.event = e.id and o.rule_ref = r.ref) end
-			from unnest(@events::bigint[], @rules::int[], @rendered::text[], @reasons::text[]) with ordinality
-				as m (event, rule, params, reason, n)
+			from unnest(@events::bigint[], @rules::int[], @rendered::text[], @reasons::text[], @groups::text[]) with ordinality
+				as m (event, rule, params, reason, matched, n)
 			join (
 				select n, id, ref, version, action, jsonb_build_object('action', action, 'params', params::jsonb) as config, condition,
 					conditions::jsonb as conditions, cel
@@ -125,19 +131,24 @@ func statements(matches []sensor.Match) iter.Seq[[]sensor.Match] {
 	return func(yield func([]sensor.Match) bool) {
 		start, size := 0, 0
 		for i := range matches {
-			if i-start == maxMatches || i > start && size+len(matches[i].Params) > maxParams {
+			if i-start == maxMatches || i > start && size+ownSize(&matches[i]) > maxParams {
 				if !yield(matches[start:i]) {
 					return
 				}
 				start, size = i, 0
 			}
-			size += len(matches[i].Params)
+			size += ownSize(&matches[i])
 		}
 		if start < len(matches) {
 			yield(matches[start:])
 		}
 	}
 }
+
+func ownSize(m *sensor.Match) int { return len(m.Params) + len(m.Group) }
+
+// hasOwn says whether the enforcement's config has more, or other, than that of its rule.
+func hasOwn(m *sensor.Match) bool { return m.Params != nil || m.Reason != "" || m.Group != nil }
 
 // collectWritten appends the enforcements that were written for matches, whose rows come in the order of the matches.
 // What they share with the event and the rule is not read back; parameters of their own are.
@@ -165,7 +176,7 @@ func collectWritten(rows pgx.Rows, matches []sensor.Match, stored []sensor.Enfor
 		}
 		n.RuleID, n.RuleVersion, n.Config = r.ID, r.Version, configs[r]
 		n.Condition, n.Conditions, n.CEL = r.Condition, r.Conditions, r.CEL
-		if n.Reason = m.Reason; m.Params != nil || m.Reason != "" {
+		if n.Reason = m.Reason; hasOwn(&m) {
 			n.Config = bytes.Clone(config)
 		}
 		n.TriggerRef, n.EventCreated, n.Payload = e.TriggerRef, e.Created, e.Payload
@@ -176,13 +187,13 @@ func collectWritten(rows pgx.Rows, matches []sensor.Match, stored []sensor.Enfor
 }
 
 // matchArgs returns the matches as columns of event IDs and of rule numbers, counted from 1, and the rules as columns.
-// Parameters and reasons of the matches' own are columns only if there are any.
+// Parameters, reasons and groups of the matches' own are columns only if there are any.
 func matchArgs(matches []sensor.Match) pgx.NamedArgs {
 	events, rules := make([]int64, len(matches)), make([]int, len(matches))
 	numbers := map[string]int{}
 	var ids, versions []int64
 	var refs, actions, params, condition, conditions, cel []string
-	var rendered, reasons []*string
+	var rendered, reasons, groups []*string
 	for i, m := range matches {
 		number, ok := numbers[m.Rule.Ref]
 		if !ok {
@@ -193,15 +204,13 @@ func matchArgs(matches []sensor.Match) pgx.NamedArgs {
 			condition, conditions = append(condition, m.Rule.Condition), append(conditions, string(m.Rule.Conditions))
 			cel = append(cel, m.Rule.CEL)
 		}
-		if m.Params != nil || m.Reason != "" {
+		if hasOwn(&m) {
 			if rendered == nil {
-				rendered, reasons = make([]*string, len(matches)), make([]*string, len(matches))
+				rendered, reasons, groups = make([]*string, len(matches)), make([]*string, len(matches)), make([]*string, len(matches))
 			}
+			rendered[i], groups[i] = nullable(m.Params), nullable(m.Group)
 			if m.Reason != "" {
-				reasons[i] = &matches[i].Reason
-			} else {
-				own := string(m.Params)
-				rendered[i] = &own
+				rendered[i], reasons[i] = nil, &matches[i].Reason
 			}
 		}
 		events[i], rules[i] = m.Event.ID, number
@@ -209,6 +218,6 @@ func matchArgs(matches []sensor.Match) pgx.NamedArgs {
 	return pgx.NamedArgs{
 		"events": events, "rules": rules, "ids": ids, "refs": refs, "actions": actions, "params": params,
 		"condition": condition, "conditions": conditions, "cel": cel, "versions": versions,
-		"rendered": rendered, "reasons": reasons, "own": rendered != nil,
+		"rendered": rendered, "reasons": reasons, "groups": groups, "own": rendered != nil,
 	}
 }

@@ -139,6 +139,7 @@ func rulePart(r sensor.Rule) part {
 		{"enabled", strconv.FormatBool(r.Enabled)}, {"shadow", strconv.FormatBool(r.Shadow)},
 		{"priority", strconv.Itoa(r.Priority)}, {"valid.from", timestamp(r.ValidFrom)},
 		{"valid.until", timestamp(r.ValidUntil)}, {"active", canonical(orEmptyList(r.Active))},
+		{"throttle", canonical(r.Throttle)}, {"correlate", canonical(r.Correlation)},
 	}}
 }
 

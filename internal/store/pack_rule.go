@@ -48,9 +48,10 @@ func (w *packWriter) writeRules(ctx context.Context) error {
 		tag, err := w.tx.Exec(ctx, `
 			with ended as (`+endVersions+`), written as (
 				insert into attune.rule (ref, pack, label, description, trigger, trigger_ref, condition, conditions, cel,
-					action_ref, action_params, enabled, shadow, priority, valid_from, valid_until, active, version, ruleset)
+					action_ref, action_params, enabled, shadow, priority, valid_from, valid_until, active,
+					throttle, correlation, version, ruleset)
 				select @ref, p.id, @label, @description, t.id, t.ref, @condition, @conditions, @cel, @action, @params, @enabled,
-					@shadow, @priority, @valid_from, @valid_until, @active,
+					@shadow, @priority, @valid_from, @valid_until, @active, @throttle, @correlation,
 					1 + coalesce((select max(version) from attune.rule_version where rule_ref = @ref), 0), t.ruleset
 				from attune.pack p, attune.trigger t
 				where p.ref = @pack and t.ref = @trigger
@@ -59,7 +60,8 @@ func (w *packWriter) writeRules(ctx context.Context) error {
 					conditions = excluded.conditions, cel = excluded.cel, action_ref = excluded.action_ref,
 					action_params = excluded.action_params, enabled = excluded.enabled, shadow = excluded.shadow,
 					priority = excluded.priority, valid_from = excluded.valid_from, valid_until = excluded.valid_until,
-					active = excluded.active, version = excluded.version, ruleset = excluded.ruleset, updated = now()
+					active = excluded.active, throttle = excluded.throttle, correlation = excluded.correlation,
+					version = excluded.version, ruleset = excluded.ruleset, updated = now()
 				returning *
 			)
 			insert into attune.rule_version (rule_ref, version, trigger_ref, ruleset, definition)
@@ -69,6 +71,7 @@ func (w *packWriter) writeRules(ctx context.Context) error {
 				"trigger": r.TriggerRef, "condition": r.Condition, "conditions": nullable(r.Conditions), "cel": r.CEL, "action": r.ActionRef,
 				"params": nullable(r.ActionParams), "enabled": r.Enabled, "shadow": r.Shadow, "priority": r.Priority,
 				"valid_from": r.ValidFrom, "valid_until": r.ValidUntil, "active": orEmptyList(r.Active),
+				"throttle": nullable(r.Throttle), "correlation": nullable(r.Correlation),
 			})
 		if err := written(tag.RowsAffected(), r.TriggerRef, err); err != nil {
 			return fmt.Errorf("rule %q: %w", r.Ref, err)

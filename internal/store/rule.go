@@ -11,7 +11,8 @@ import (
 
 const ruleColumns = `
 	r.id, r.ref, p.ref as pack_ref, r.label, r.description, r.trigger_ref, r.condition, r.conditions, r.cel, r.action_ref,
-	r.action_params, r.enabled, r.ruleset, r.version, r.shadow, r.priority, r.valid_from, r.valid_until, r.active`
+	r.action_params, r.enabled, r.ruleset, r.version, r.shadow, r.priority, r.valid_from, r.valid_until, r.active,
+	r.throttle, r.correlation`
 
 const ruleTables = `attune.rule r join attune.pack p on p.id = r.pack`
 

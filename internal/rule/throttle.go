@@ -1,0 +1,68 @@
+package rule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/throttle"
+)
+
+// compileThrottle reads how the rule holds back matches; nil: it does not.
+func compileThrottle(r *sensor.Rule) (*throttle.Throttle, error) {
+	t, err := throttle.Parse(r.Throttle)
+	found, _ := errors.AsType[throttle.Problems](err)
+	var problems condition.Problems
+	for _, p := range found {
+		problems = append(problems, condition.Problem{Path: "throttle" + p.Path, Message: p.Message})
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return t, nil
+}
+
+// Throttle returns how the rule holds back matches; nil: each match orders.
+func (c *Compiled) Throttle() *throttle.Throttle { return c.throttle }
+
+// Grouping returns to which group of the rule a match belongs; nil, if the rule holds back none.
+func (c *Compiled) Grouping(doc *Document) *sensor.Grouping {
+	if c.throttle == nil {
+		return nil
+	}
+	return &sensor.Grouping{
+		Key: c.throttle.By.Key(&doc.Values),
+		Render: func(ctx context.Context, group json.RawMessage) (json.RawMessage, string, error) {
+			return c.GroupParams(ctx, doc, group)
+		},
+	}
+}
+
+// GroupParams is Params for an event that stands for others of its group, a sensor.Group as JSON.
+func (c *Compiled) GroupParams(ctx context.Context, doc *Document, group json.RawMessage) (params json.RawMessage, reason string, err error) {
+	if c.params == nil {
+		return nil, "", nil
+	}
+	in, err := doc.expressions().WithGroup(group)
+	if err != nil {
+		return nil, "", err
+	}
+	return c.render(ctx, in)
+}
+
+// alone is the group of an event that stands for itself, as far as the document knows it.
+func (c *Compiled) alone(doc *Document) json.RawMessage {
+	event := sensor.GroupEvent{TriggerRef: c.Rule.TriggerRef, Payload: json.RawMessage(doc.Values[condition.Payload].Text())}
+	_ = json.Unmarshal([]byte(doc.Values[condition.Event].Text()), &event) // what is not there stays empty
+	key := "{}"
+	if c.throttle != nil {
+		key = c.throttle.By.Key(&doc.Values)
+	}
+	group, err := json.Marshal(sensor.NewGroup(0, key, 1, event.Created, []sensor.GroupEvent{event}))
+	if err != nil {
+		return json.RawMessage("{}")
+	}
+	return group
+}

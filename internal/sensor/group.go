@@ -1,0 +1,56 @@
+package sensor
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Grouping says to which group of its rule a match belongs.
+type Grouping struct {
+	Key string // the fields that the rule groups by and their values, as JSON
+	// Render returns the action's parameters for the event and its group, a Group as JSON: nil, if they are those of the
+	// rule. If they cannot be rendered, the reason says why, and it is the same each time. The error is that of the context.
+	Render func(ctx context.Context, group json.RawMessage) (params json.RawMessage, reason string, err error)
+}
+
+// Group is what an enforcement says of the matches that it stands for, the member group of its config.
+type Group struct {
+	ID     int64           `json:"id"`
+	By     json.RawMessage `json:"by"`    // the fields that the rule groups by, and their values
+	Count  int             `json:"count"` // of all of the matches
+	Since  time.Time       `json:"since"` // when the first of their events was recorded
+	Until  time.Time       `json:"until"` // and the last
+	Events []GroupEvent    `json:"events"`
+}
+
+// GroupEvent is the event of a match that an enforcement stands for.
+type GroupEvent struct {
+	ID         int64           `json:"id"`
+	TriggerRef string          `json:"trigger_ref"`
+	Part       string          `json:"part,omitempty"` // of a correlation
+	Created    time.Time       `json:"created"`
+	Payload    json.RawMessage `json:"payload"` // null: the payloads of later events have taken all the room
+}
+
+// What an enforcement lists of its group at most: the latest events, and so many bytes of their payloads.
+const (
+	MaxGroupEvents   = 100
+	MaxGroupPayloads = 256 << 10
+)
+
+// NewGroup returns the group of these events, in the order in which they came: the latest that there is room for.
+func NewGroup(id int64, key string, count int, since time.Time, events []GroupEvent) Group {
+	g := Group{ID: id, By: json.RawMessage(key), Count: count, Since: since}
+	g.Events = append([]GroupEvent{}, events[max(0, len(events)-MaxGroupEvents):]...)
+	room := MaxGroupPayloads
+	for i := len(g.Events) - 1; i >= 0; i-- {
+		if room -= len(g.Events[i].Payload); room < 0 {
+			g.Events[i].Payload, room = nil, -1
+		}
+	}
+	if last := len(g.Events) - 1; last >= 0 {
+		g.Until = g.Events[last].Created
+	}
+	return g
+}
