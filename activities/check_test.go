@@ -130,7 +130,7 @@ func TestEachEventIsMatchedByTheRulesOfItsTrigger(t *testing.T) {
 	rules, err := cache.of(t.Context(), events)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"t.a": 4, "t.b": 9, "t.gone": 0}, rules.versions())
-	matches, err := rules.match(t.Context(), events)
+	matches, err := rules.match(t.Context(), events, nil)
 	require.NoError(t, err)
 	var got []string
 	for _, m := range matches {

@@ -19,10 +19,11 @@ type evaluator struct {
 	sets    rulesets
 	readers map[string]*rule.Reader
 	finder  rule.Finder
+	pace    *pace // nil: an evaluation may take any time
 }
 
-func (s rulesets) evaluator() *evaluator {
-	v := &evaluator{sets: s, readers: make(map[string]*rule.Reader, len(s))}
+func (s rulesets) evaluator(pace *pace) *evaluator {
+	v := &evaluator{sets: s, readers: make(map[string]*rule.Reader, len(s)), pace: pace}
 	for trigger, rules := range s {
 		v.readers[trigger] = rule.NewReader(rules.needs)
 	}
@@ -39,7 +40,15 @@ func (v *evaluator) match(ctx context.Context, event *sensor.Event) ([]sensor.Ma
 	if err != nil {
 		return nil, fmt.Errorf("event %d: %w", event.ID, err)
 	}
-	found, err := rules.set.Match(ctx, doc, &v.finder)
+	if v.pace == nil {
+		return v.evaluate(ctx, event, rules.set, doc)
+	}
+	return v.measured(ctx, event, rules.set, doc)
+}
+
+// evaluate matches an event with these rules.
+func (v *evaluator) evaluate(ctx context.Context, event *sensor.Event, rules *rule.Set, doc *rule.Document) ([]sensor.Match, error) {
+	found, err := rules.Match(ctx, doc, &v.finder)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +75,12 @@ const (
 	worthwhile = 2 * time.Millisecond
 )
 
-// match evaluates the rules of its trigger on every event; matches are in the order of the events, then of the rules.
-func (s rulesets) match(ctx context.Context, events []sensor.Event) ([]sensor.Match, error) {
+// match evaluates the rules of its trigger on every event; matches are in the order of the events, then of the rules. The
+// error is a *trip if a rule takes too much.
+func (s rulesets) match(ctx context.Context, events []sensor.Event, strikes *strikes) ([]sensor.Match, error) {
 	first := events[:min(probed, len(events))]
 	start := time.Now()
-	matches, err := s.spread(ctx, first, 1)
+	matches, err := s.spread(ctx, first, 1, strikes)
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +89,12 @@ func (s rulesets) match(ctx context.Context, events []sensor.Event) ([]sensor.Ma
 	if time.Since(start)*time.Duration(len(rest)) > worthwhile*probed {
 		processors = runtime.GOMAXPROCS(0)
 	}
-	more, err := s.spread(ctx, rest, processors)
+	more, err := s.spread(ctx, rest, processors, strikes)
 	return append(matches, more...), err
 }
 
 // spread matches the events on so many processors.
-func (s rulesets) spread(ctx context.Context, events []sensor.Event, processors int) ([]sensor.Match, error) {
+func (s rulesets) spread(ctx context.Context, events []sensor.Event, processors int, strikes *strikes) ([]sensor.Match, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	matches := make([][]sensor.Match, len(events))
@@ -97,7 +107,9 @@ func (s rulesets) spread(ctx context.Context, events []sensor.Event, processors 
 					cancel(fmt.Errorf("matching panicked: %v\n%s", p, debug.Stack()))
 				}
 			}()
-			v := s.evaluator()
+			pace := strikes.pace()
+			defer pace.end()
+			v := s.evaluator(pace)
 			for i := next.Add(1) - 1; i < int64(len(events)); i = next.Add(1) - 1 {
 				found, err := v.match(ctx, &events[i])
 				if err != nil {

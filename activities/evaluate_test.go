@@ -42,20 +42,20 @@ func TestSpreadIsInOrder(t *testing.T) {
 	rules, err := newRuleCache(manyRules{}, zap.NewNop()).of(t.Context(), events)
 	require.NoError(t, err)
 	for _, processors := range []int{1, 2, 8} {
-		matches, err := rules.spread(t.Context(), events, processors)
+		matches, err := rules.spread(t.Context(), events, processors, nil)
 		require.NoError(t, err)
 		require.Equal(t, want, matched(matches))
 	}
-	matches, err := rules.match(t.Context(), events)
+	matches, err := rules.match(t.Context(), events, nil)
 	require.NoError(t, err)
 	require.Equal(t, want, matched(matches))
 
 	events[700].Payload = json.RawMessage(`{`)
-	_, err = rules.spread(t.Context(), events, 8)
+	_, err = rules.spread(t.Context(), events, 8, nil)
 	require.ErrorContains(t, err, "event 700: payload: invalid JSON")
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = rules.spread(canceled, events, 8)
+	_, err = rules.spread(canceled, events, 8, nil)
 	require.ErrorIs(t, err, context.Canceled)
 }
 

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 // MatchStore is what MatchRules needs of the store.
 type MatchStore interface {
 	RulesetStore
+	// TripRule takes that version of a rule out of evaluation; false: it is not in force any more.
+	TripRule(ctx context.Context, ref string, version int64, reason string) (bool, error)
 	// BatchHeader returns a batch without its payloads.
 	BatchHeader(ctx context.Context, id int64) (sensor.Batch, error)
 	// EventsOfBatch returns the batch's event rows in order.
@@ -43,6 +46,7 @@ type MatcherConfig struct {
 	Publisher EnforcementPublisher
 	Recent    *RecentEvents // of the Generator in the same process; nil: events are read back
 	Actions   ActionStarter
+	Limits    RuleLimits
 	Metrics   Metrics
 	Logger    *zap.Logger
 }
@@ -55,13 +59,15 @@ type Matcher struct {
 	actions   ActionStarter
 	metrics   Metrics
 	rules     *ruleCache
+	strikes   *strikes
+	logger    *zap.Logger
 }
 
 // NewMatcher returns a Matcher; it keeps the compiled rules of each trigger until they change.
 func NewMatcher(cfg MatcherConfig) *Matcher {
 	return &Matcher{
 		store: cfg.Store, publisher: cfg.Publisher, recent: cfg.Recent, actions: cfg.Actions, metrics: cfg.Metrics,
-		rules: newRuleCache(cfg.Store, cfg.Logger),
+		rules: newRuleCache(cfg.Store, cfg.Logger), strikes: newStrikes(cfg.Limits, cfg.Metrics, cfg.Logger), logger: cfg.Logger,
 	}
 }
 
@@ -124,11 +130,7 @@ func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enfor
 	if len(events) == 0 { // every payload was refused, or there was none
 		return nil, nil
 	}
-	rules, err := m.rules.of(ctx, events)
-	if err != nil {
-		return nil, err
-	}
-	matches, err := rules.match(ctx, events)
+	rules, matches, err := m.evaluate(ctx, events)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +144,36 @@ func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enfor
 		m.metrics.Failed(trigger, failed[trigger])
 	}
 	return enforcements, nil
+}
+
+// evaluate matches events with the rules as they are now. A rule that takes too much is tripped, and the events are matched
+// anew without it: no match and no miss depends on how long something took, but the ruleset says what was in force.
+func (m *Matcher) evaluate(ctx context.Context, events []sensor.Event) (rulesets, []sensor.Match, error) {
+	for {
+		rules, err := m.rules.of(ctx, events)
+		if err != nil {
+			return nil, nil, err
+		}
+		matches, err := rules.match(ctx, events, m.strikes)
+		t, slow := errors.AsType[*trip](err)
+		if !slow {
+			return rules, matches, err
+		}
+		if err := m.trip(ctx, t); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (m *Matcher) trip(ctx context.Context, t *trip) error {
+	tripped, err := m.store.TripRule(ctx, t.rule.Ref, t.rule.Version, t.reason)
+	if err != nil || !tripped {
+		return err
+	}
+	m.logger.Error("rule is tripped: it is not evaluated until its definition changes or `starter rule reset`",
+		zap.String("rule_ref", t.rule.Ref), zap.Int64("rule_version", t.rule.Version),
+		zap.String("trigger_ref", t.rule.TriggerRef), zap.String("reason", t.reason))
+	return nil
 }
 
 // byTrigger counts enforcements, and those of them that failed.

@@ -17,6 +17,9 @@ type Metrics interface {
 	Enforcements(trigger string, n int)
 	// Failed counts those of them whose parameters could not be rendered.
 	Failed(trigger string, n int)
+	// Overrun counts evaluations of rules of a trigger that took more than they may, by the part that took most of it:
+	// conditions, cel or params.
+	Overrun(trigger, part string)
 	// Rejected counts payloads that could not become events.
 	Rejected(trigger string, n int)
 	// Suppressed counts payloads that were dropped because their key was there already, by the sensor's first trigger.

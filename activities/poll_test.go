@@ -90,6 +90,7 @@ func (uncounted) Enforcements(string, int)           {}
 func (uncounted) Failed(string, int)                 {}
 func (uncounted) Rejected(string, int)               {}
 func (uncounted) Suppressed(string, int)             {}
+func (uncounted) Overrun(string, string)             {}
 func (uncounted) Run(string, bool)                   {}
 
 // refuses refuses one payload.

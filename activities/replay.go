@@ -133,11 +133,7 @@ func (r *Replayer) page(ctx context.Context, order sensor.Replay, events []senso
 	if len(events) == 0 {
 		return nil
 	}
-	rules, err := r.Matcher.rules.of(ctx, events)
-	if err != nil {
-		return err
-	}
-	matches, err := rules.match(ctx, events)
+	_, matches, err := r.Matcher.evaluate(ctx, events)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (m *manyWorkers) matches(t *testing.T, payload string) []string {
 	for _, cache := range m.caches {
 		rules, err := cache.of(t.Context(), events)
 		require.NoError(t, err)
-		found, err := rules.match(t.Context(), events)
+		found, err := rules.match(t.Context(), events, nil)
 		require.NoError(t, err)
 		refs := []string{}
 		for _, match := range found {
@@ -153,7 +153,7 @@ func (m *manyWorkers) matchOn(t *testing.T) (stop func(), longest *atomic.Int64)
 				return
 			}
 			start := time.Now()
-			found, err := rules.match(context.WithoutCancel(ctx), events)
+			found, err := rules.match(context.WithoutCancel(ctx), events, nil)
 			longest.Store(max(longest.Load(), int64(time.Since(start))))
 			if err != nil || len(found) != 1 {
 				done <- fmt.Errorf("%d matches: %w", len(found), err)

@@ -166,6 +166,8 @@ create table attune.rule (
     active        jsonb       not null default '[]' check (jsonb_typeof(active) = 'array'),
     throttle      jsonb       check (jsonb_typeof(throttle) = 'object'),
     correlation   jsonb       check (correlation is null or jsonb_typeof(correlation) = 'object' and throttle is null),
+    tripped       timestamptz,
+    trip_reason   text        not null default '',
     version       bigint      not null default 1,
     ruleset       bigint      not null default 0,
     created       timestamptz not null default now(),
@@ -173,6 +175,7 @@ create table attune.rule (
 );
 create index rule_pack on attune.rule (pack);
 create index rule_trigger on attune.rule (trigger, ruleset);
+create index rule_tripped on attune.rule (trigger_ref) where tripped is not null;
 comment on table attune.rule is 'Trigger + condition + action: which events matter and what is to be done.';
 comment on column attune.rule.id is 'Internal key.';
 comment on column attune.rule.ref is 'Public key, pack.name; of a part of a correlation, pack.name/part.';
@@ -194,6 +197,8 @@ comment on column attune.rule.valid_until is 'The moment from which events are t
 comment on column attune.rule.active is 'Times of the week of events that it can match, a list of windows; empty: all.';
 comment on column attune.rule.throttle is 'How often it may order something, and by which fields its matches are grouped; null: each match orders.';
 comment on column attune.rule.correlation is 'What else has to come, or must not, before it orders something; null: each match orders.';
+comment on column attune.rule.tripped is 'Since when it is not evaluated because of what that took; null: it is evaluated. A change of the definition and `starter rule reset` end it.';
+comment on column attune.rule.trip_reason is 'What its evaluation took; empty: it is not tripped.';
 comment on column attune.rule.version is 'Grows with every change of the definition, and goes on when the rule is deleted and applied again.';
 comment on column attune.rule.ruleset is 'The trigger''s ruleset when this rule last changed.';
 comment on column attune.rule.created is 'When the rule was first applied.';

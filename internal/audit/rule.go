@@ -69,7 +69,7 @@ func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset
 		}
 		a.report.Evaluations++
 		enforced, shadowed := slices.Contains(e.RuleRefs, r.Ref), slices.Contains(e.ShadowRefs, r.Ref)
-		switch matches = matches && r.Enabled; {
+		switch matches = matches && r.InForce(); {
 		case enforced && r.Shadow:
 			a.find(2, subject, "has an enforcement of rule %s, which is a shadow", r.Ref)
 		case shadowed && !(matches && r.Shadow):
@@ -81,6 +81,8 @@ func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset
 			a.find(2, subject, "matches rule %s, but has no enforcement of it", r.Ref)
 		case !matches && enforced && !r.Enabled:
 			a.find(2, subject, "has an enforcement of rule %s, which was disabled", r.Ref)
+		case !matches && enforced && r.Tripped != nil:
+			a.find(2, subject, "has an enforcement of rule %s, which was tripped", r.Ref)
 		case !matches && enforced:
 			a.find(2, subject, "has an enforcement of rule %s, which it does not match", r.Ref)
 		}

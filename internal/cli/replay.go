@@ -144,6 +144,8 @@ func replayTriggers(ctx context.Context, db *store.Store, f replayFlags) ([]stri
 			return nil, unknownRule(ref, err)
 		case !r.Enabled:
 			return nil, fmt.Errorf("rule %s is disabled and matches nothing: set enabled: true in its file and apply pack %s again", ref, r.PackRef)
+		case r.Tripped != nil:
+			return nil, fmt.Errorf("rule %s is tripped and matches nothing: %s; `starter rule reset %[1]s` has it evaluated again", ref, r.TripReason)
 		case r.Shadow:
 			return nil, fmt.Errorf("rule %s is a shadow and orders nothing: set shadow: false in its file and apply pack %s again", ref, r.PackRef)
 		case f.trigger != "" && r.TriggerRef != f.trigger:

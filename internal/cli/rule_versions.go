@@ -21,8 +21,8 @@ func newRuleVersions(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "versions REF",
 		Short: "Show what a rule has been, the latest version first",
-		Long: `Show what a rule has been, the latest version first. Each change of a rule's definition is a version, and each
-enforcement says by which one it matched. The versions of a rule that is deleted are kept, and it goes on with the next
+		Long: `Show what a rule has been, the latest version first. Each change of a rule's definition is a version, and so
+is that it is tripped or reset. Each enforcement says by which one it matched. The versions of a rule that is deleted are kept, and it goes on with the next
 number when it is applied again.`,
 		Example: `  starter rule versions examples.commit_to_review
   starter rule versions examples.commit_to_review -o yaml`,
@@ -37,7 +37,7 @@ number when it is applied again.`,
 				column[versionRow]{"VERSION", func(r versionRow) string { return strconv.FormatInt(r.Version, 10) }},
 				column[versionRow]{"SINCE", func(r versionRow) string { return moment(r.Since) }},
 				column[versionRow]{"UNTIL", func(r versionRow) string { return optionalMoment(r.Until) }},
-				column[versionRow]{"ENABLED", func(r versionRow) string { return yesNo(r.Enabled) }},
+				column[versionRow]{"ENABLED", func(r versionRow) string { return enabledText(r.ruleDefinition) }},
 				column[versionRow]{"SHADOW", func(r versionRow) string { return yesNo(r.Shadow) }},
 				column[versionRow]{"TRIGGER", func(r versionRow) string { return r.TriggerRef }},
 				column[versionRow]{"ACTION", func(r versionRow) string { return r.ActionRef }},
@@ -45,6 +45,14 @@ number when it is applied again.`,
 			)
 		},
 	}
+}
+
+// enabledText says whether a version was evaluated.
+func enabledText(r ruleDefinition) string {
+	if r.Enabled && r.Tripped != nil {
+		return "tripped"
+	}
+	return yesNo(r.Enabled)
 }
 
 func (s *session) versionRows(ctx context.Context, ref string) ([]versionRow, error) {

@@ -27,6 +27,8 @@ type ruleDefinition struct {
 	TriggerRef   string          `json:"trigger_ref"`
 	Version      int64           `json:"version"`
 	Enabled      bool            `json:"enabled"`
+	Tripped      *time.Time      `json:"tripped"`
+	TripReason   string          `json:"trip_reason,omitempty"`
 	Shadow       bool            `json:"shadow"`
 	Priority     int             `json:"priority"`
 	ValidFrom    *time.Time      `json:"valid_from"`
@@ -42,7 +44,7 @@ type ruleDefinition struct {
 // ruleRow is a rule as people and programs see it.
 type ruleRow struct {
 	ruleDefinition
-	State string `json:"state"` // of now: on, shadow, disabled, not yet, over, out of hours
+	State string `json:"state"` // of now: on, shadow, disabled, tripped, not yet, over, out of hours
 	ruleCounts
 }
 
@@ -58,7 +60,7 @@ type ruleCounts struct {
 func newRuleDefinition(r sensor.Rule) ruleDefinition {
 	return ruleDefinition{
 		Ref: r.Ref, PackRef: r.PackRef, Label: r.Label, Description: r.Description, TriggerRef: r.TriggerRef,
-		Version: r.Version, Enabled: r.Enabled, Shadow: r.Shadow, Priority: r.Priority,
+		Version: r.Version, Enabled: r.Enabled, Tripped: r.Tripped, TripReason: r.TripReason, Shadow: r.Shadow, Priority: r.Priority,
 		ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Active: r.Active, Condition: r.Condition,
 		Conditions: r.Conditions, CEL: r.CEL, ActionRef: r.ActionRef, ActionParams: r.ActionParams,
 	}
@@ -82,6 +84,8 @@ func ruleState(r sensor.Rule, at time.Time) string {
 	switch {
 	case !r.Enabled:
 		return "disabled"
+	case r.Tripped != nil:
+		return "tripped"
 	case err != nil:
 		return "broken"
 	case r.ValidFrom != nil && at.Before(*r.ValidFrom):
@@ -107,7 +111,8 @@ func newRules(s *session) *cobra.Command {
 there ever was, and errors since then: matches whose enforcement could not be carried out. Matches of a shadow are those
 that are recorded.
 
-The state is that of now: on, shadow, disabled, not yet or over (by valid), or out of hours (by active).`,
+The state is that of now: on, shadow, disabled, tripped (its evaluation took too long: ` + "`starter rule reset`" + `), not yet or
+over (by valid), or out of hours (by active).`,
 		Example: `  starter rules --trigger examples.commit
   starter rules --since 24h
   starter rules --pack examples -o yaml`,

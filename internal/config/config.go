@@ -26,6 +26,7 @@ type Config struct {
 	Sensor       Sensor
 	Worker       Worker
 	Runtime      Runtime
+	Rules        Rules
 	Secret       Secret
 	Webhooks     Webhooks
 	Ops          Ops
@@ -100,6 +101,13 @@ type Runtime struct {
 
 	InstallTimeout     time.Duration
 	InstallEnvironment []string // names of the worker's variables that installers see
+}
+
+// Rules says what the evaluation of a rule may take.
+type Rules struct {
+	MaxEvaluation time.Duration // of the processor, on one event; 0: any
+	MaxOverruns   int           // that trip a rule,
+	OverrunWindow time.Duration // when they come within this time
 }
 
 // Secret says where the secrets of sensors come from, besides the environment.

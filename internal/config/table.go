@@ -11,7 +11,7 @@ const day = 24 * time.Hour
 
 // keys returns all keys in the order of the documentation; their values are the fields of c.
 func keys(c *Config) []key {
-	return slices.Concat(serverKeys(c), sensorKeys(c), workerKeys(c), runtimeKeys(c), limitKeys(c), installKeys(c), secretKeys(c), webhookKeys(c), opsKeys(c))
+	return slices.Concat(serverKeys(c), sensorKeys(c), workerKeys(c), runtimeKeys(c), limitKeys(c), installKeys(c), ruleKeys(c), secretKeys(c), webhookKeys(c), opsKeys(c))
 }
 
 func serverKeys(c *Config) []key {
@@ -138,6 +138,18 @@ func installKeys(c *Config) []key {
 			fallback: "HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,PIP_INDEX_URL,PIP_EXTRA_INDEX_URL,PIP_CERT," +
 				"NPM_CONFIG_REGISTRY,npm_config_registry",
 			doc: "Variables of the worker's environment that installers see, which otherwise inherit nothing of it. Sensor code never sees them."},
+	}
+}
+
+func ruleKeys(c *Config) []key {
+	return []key{
+		{name: "rules.max_evaluation", value: durationValue{field: &c.Rules.MaxEvaluation, min: time.Millisecond, max: time.Minute, off: true}, fallback: "50ms",
+			doc: "Time of the processor that a rule may take on one event, with its parameters; more is an overrun. One that goes on for " +
+				"20 times as long is ended, and [trips](rules.md#rules-that-take-too-long) its rule at once. 0: nothing is measured."},
+		{name: "rules.max_overruns", value: intValue{field: &c.Rules.MaxOverruns, min: 1, max: 1_000_000}, fallback: "5",
+			doc: "Overruns of a rule on one worker, each on another event, that trip it: it is not evaluated any more."},
+		{name: "rules.overrun_window", value: durationValue{field: &c.Rules.OverrunWindow, min: time.Second, max: day}, fallback: "5m",
+			doc: "Time within which they must come."},
 	}
 }
 

@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/expression"
@@ -16,7 +17,7 @@ type Judgement struct {
 	// Matched says that the conditions hold, and that nothing else is in the way.
 	Matched bool `json:"matched"`
 	Shadow  bool `json:"shadow,omitempty"` // a match is recorded and orders nothing
-	// Reason says what is in the way, whatever the conditions say: that the rule is disabled, or the event's time.
+	// Reason says what is in the way, whatever the conditions say: that the rule is disabled or tripped, or the event's time.
 	Reason string `json:"reason,omitempty"`
 	// Held of Conditions hold.
 	Held       int `json:"held"`
@@ -42,10 +43,12 @@ func judge(ctx context.Context, r *sensor.Rule, doc *rule.Document) (*Judgement,
 		return nil, err
 	}
 	j.Explanation, j.Held, j.Conditions = &e, held(e.Verdicts), len(e.Verdicts)
-	j.Matched = e.Matched && r.Enabled
+	j.Matched = e.Matched && r.InForce()
 	switch {
 	case !r.Enabled:
 		j.Reason = "it is disabled"
+	case r.Tripped != nil:
+		j.Reason = fmt.Sprintf("it was tripped at %s: %s", r.Tripped.UTC().Format(time.RFC3339), r.TripReason)
 	case e.Untimely != "":
 		j.Reason = "its time: " + e.Untimely
 	}

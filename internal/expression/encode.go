@@ -23,6 +23,8 @@ type encoder struct {
 	depth int
 	// escape, if set, is what becomes of each text.
 	escape func(string) string
+	// spent is what the expressions of a template have cost so far, in CEL's units.
+	spent uint64
 }
 
 // maxNesting is how deep lists and objects of a result may nest.

@@ -31,6 +31,8 @@ const (
 	// MaxCost is what one evaluation may cost, in CEL's units: about one for each step, each element of a list that is
 	// looped over, and each ten bytes of text that are read.
 	MaxCost = 200_000
+	// MaxTemplateCost is what all expressions of a template may cost together.
+	MaxTemplateCost = 5 * MaxCost
 	// MaxText is the longest text that a function may write, in bytes.
 	MaxText = 1 << 20
 	// MaxMatched is the longest text that a regular expression reads, in bytes, and MaxRegex the largest such
@@ -122,7 +124,7 @@ func (f *Failure) Error() string { return f.Message }
 
 // Match evaluates a condition. The error is a *Failure, or that of the context.
 func (p *Program) Match(ctx context.Context, in *Input) (bool, error) {
-	v, err := p.eval(ctx, in)
+	v, _, err := p.eval(ctx, in)
 	if err != nil {
 		return false, err
 	}
@@ -149,31 +151,40 @@ func (p *Program) encode(ctx context.Context, in *Input, e *encoder) error {
 			return e.native(v)
 		}
 	}
-	v, err := p.eval(ctx, in)
+	v, cost, err := p.eval(ctx, in)
 	if err != nil {
 		return err
+	}
+	if e.spent += cost; e.spent > MaxTemplateCost {
+		return &Failure{fmt.Sprintf("the templates so far cost more than %d on this event: use smaller loops, or fewer", MaxTemplateCost)}
 	}
 	return e.value(v)
 }
 
-// eval evaluates the expression; an optional that has a value is that value.
-func (p *Program) eval(ctx context.Context, in *Input) (ref.Val, error) {
-	v, _, err := p.program.ContextEval(ctx, activation{in, p.rule})
+// eval evaluates the expression, and says what that cost; an optional that has a value is that value.
+func (p *Program) eval(ctx context.Context, in *Input) (v ref.Val, cost uint64, err error) {
+	if ctx.Err() != nil { // which CEL looks at in loops only
+		return nil, 0, ctx.Err()
+	}
+	v, details, err := p.program.ContextEval(ctx, activation{in, p.rule})
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, 0, ctx.Err()
 	case err != nil:
-		return nil, p.failure(err)
+		return nil, 0, p.failure(err)
 	case types.IsUnknown(v):
-		return nil, &Failure{"has no known value"}
+		return nil, 0, &Failure{"has no known value"}
+	}
+	if spent := details.ActualCost(); spent != nil {
+		cost = *spent
 	}
 	if o, ok := v.(*types.Optional); ok {
 		if !o.HasValue() {
-			return nil, &Failure{fmt.Sprintf("%s is missing: give it a default by .orValue(...)", shorten(strings.TrimSpace(p.text)))}
+			return nil, cost, &Failure{fmt.Sprintf("%s is missing: give it a default by .orValue(...)", shorten(strings.TrimSpace(p.text)))}
 		}
 		v = o.GetValue()
 	}
-	return v, nil
+	return v, cost, nil
 }
 
 // failure says what an error of CEL means, and which part of the expression it is about.

@@ -74,7 +74,7 @@ func (t textNode) concatenate(ctx context.Context, in *Input, e *encoder) error 
 		parts[i].Text = p.literal
 		if p.program != nil {
 			var err error
-			if parts[i].Text, err = p.program.words(ctx, in); err != nil {
+			if parts[i].Text, err = p.program.words(ctx, in, &e.spent); err != nil {
 				return err
 			}
 			parts[i].Data = true
@@ -87,11 +87,13 @@ func (t textNode) concatenate(ctx context.Context, in *Input, e *encoder) error 
 }
 
 // words returns the result as a part of a text: texts as they are, everything else as JSON. Null has no text.
-func (p *Program) words(ctx context.Context, in *Input) (string, error) {
-	var e encoder
+// What it costs is added to spent.
+func (p *Program) words(ctx context.Context, in *Input, spent *uint64) (string, error) {
+	e := encoder{spent: *spent}
 	if err := p.encode(ctx, in, &e); err != nil {
 		return "", err
 	}
+	*spent = e.spent
 	written := e.out.String()
 	switch {
 	case written == "null":

@@ -26,6 +26,7 @@ type Metrics struct {
 	events       metric.Int64Counter
 	enforcements metric.Int64Counter
 	failed       metric.Int64Counter
+	overruns     metric.Int64Counter
 	rejected     metric.Int64Counter
 	suppressed   metric.Int64Counter
 	runs         metric.Int64Counter
@@ -62,7 +63,7 @@ func durations() sdkmetric.View {
 }
 
 func (m *Metrics) createInstruments() error {
-	var errs [9]error
+	var errs [10]error
 	m.steps, errs[0] = m.meter.Float64Histogram("attune_step_duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of the steps of a sensor's cycle."))
 	m.events, errs[1] = m.meter.Int64Counter("attune_events",
@@ -81,6 +82,8 @@ func (m *Metrics) createInstruments() error {
 		metric.WithDescription("How long what webhooks accepted waited for a poll."))
 	m.failed, errs[8] = m.meter.Int64Counter("attune_failed_enforcements",
 		metric.WithDescription("Enforcements written without parameters, because these could not be rendered."))
+	m.overruns, errs[9] = m.meter.Int64Counter("attune_rule_overruns",
+		metric.WithDescription("Evaluations of rules that took longer than they may, by the part that took most of it."))
 	return errors.Join(append(errs[:], m.createWebhookInstruments())...)
 }
 
@@ -110,6 +113,12 @@ func (m *Metrics) Enforcements(trigger string, n int) { count(m.enforcements, "t
 
 // Failed counts n enforcement rows of a trigger whose parameters could not be rendered.
 func (m *Metrics) Failed(trigger string, n int) { count(m.failed, "trigger", trigger, n) }
+
+// Overrun counts an evaluation of a trigger's rule that took more than it may, by the part that took most of it.
+func (m *Metrics) Overrun(trigger, part string) {
+	m.overruns.Add(context.Background(), 1,
+		metric.WithAttributes(attribute.String("trigger", trigger), attribute.String("part", part)))
+}
 
 // Rejected counts n payloads of a trigger that could not become events.
 func (m *Metrics) Rejected(trigger string, n int) { count(m.rejected, "trigger", trigger, n) }
@@ -141,6 +150,17 @@ func (m *Metrics) ObserveSensors(counts func(context.Context) (map[string]int64,
 		metric.WithDescription("Sensors by state."), metric.WithInt64Callback(c.observe))
 	if err != nil {
 		return fmt.Errorf("creating metric attune_sensors: %w", err)
+	}
+	return nil
+}
+
+// ObserveTrippedRules makes attune_tripped_rules show how many rules are tripped, as counts returns it by trigger.
+func (m *Metrics) ObserveTrippedRules(counts func(context.Context) (map[string]int64, error)) error {
+	c := &census{label: "trigger", count: counts}
+	_, err := m.meter.Int64ObservableGauge("attune_tripped_rules",
+		metric.WithDescription("Rules that are not evaluated because that took too long."), metric.WithInt64Callback(c.observe))
+	if err != nil {
+		return fmt.Errorf("creating metric attune_tripped_rules: %w", err)
 	}
 	return nil
 }

@@ -60,6 +60,23 @@ func TestParams(t *testing.T) {
 	}
 }
 
+// The templates of an action have a limit together, whatever each of them may cost.
+func TestParamsCost(t *testing.T) {
+	t.Parallel()
+	const loop = `{{ lists.range(100).all(a, lists.range(100).all(b, a + b >= 0)) }}`
+	texts := make([]string, 20)
+	for i := range texts {
+		texts[i] = []string{loop, "text " + loop}[i%2]
+	}
+	params, err := json.Marshal(texts)
+	require.NoError(t, err)
+	compiled, err := rule.Compile(&sensor.Rule{Conditions: json.RawMessage(`[]`), ActionParams: params})
+	require.NoError(t, err)
+	_, reason, err := compiled.Params(t.Context(), document(t, `{}`))
+	require.NoError(t, err)
+	require.Regexp(t, `^action\.params\.?\[\d+\]: the templates so far cost more than 1000000 on this event`, reason)
+}
+
 func TestUsesAllThatTheRuleLooksAt(t *testing.T) {
 	t.Parallel()
 	compiled, err := rule.Compile(&sensor.Rule{

@@ -203,8 +203,10 @@ type Rule struct {
 	ActionRef    string
 	ActionParams json.RawMessage
 	Enabled      bool
-	Ruleset      int64 // the trigger's ruleset when this rule last changed
-	Version      int64 // grows with every change of the definition
+	Tripped      *time.Time // since when it is not evaluated because of what that took; nil: it is evaluated
+	TripReason   string     // what its evaluation took; empty: it is not tripped
+	Ruleset      int64      // the trigger's ruleset when this rule last changed
+	Version      int64      // grows with every change of the definition, and when it is tripped or reset
 
 	Shadow     bool            // its matches are recorded and order nothing
 	Priority   int             // of the enforcements of one event, those of a higher priority come first
@@ -219,7 +221,10 @@ type Rule struct {
 // Groups says whether the rule groups its matches: an enforcement of it may stand for many.
 func (r *Rule) Groups() bool { return len(r.Throttle) > 0 || len(r.Correlation) > 0 }
 
-// Ruleset is the enabled rules of one trigger at one moment, in the order of their enforcements: by priority, the highest
+// InForce says whether the rule is evaluated on events.
+func (r *Rule) InForce() bool { return r.Enabled && r.Tripped == nil }
+
+// Ruleset is the rules in force of one trigger at one moment, in the order of their enforcements: by priority, the highest
 // first, then by ref.
 type Ruleset struct {
 	TriggerRef string
@@ -230,6 +235,6 @@ type Ruleset struct {
 // RulesetChange is what has become of a trigger's ruleset since an earlier version.
 type RulesetChange struct {
 	Version int64
-	Rules   []Rule   // enabled ones that are new or changed
-	Gone    []string // refs of rules that are in force no more: deleted, disabled, or of another trigger
+	Rules   []Rule   // those in force that are new or changed
+	Gone    []string // refs of rules that are in force no more: deleted, disabled, tripped, or of another trigger
 }

@@ -49,6 +49,9 @@ func (s *Service) newSteps() *steps {
 	}
 	matcher := activities.NewMatcher(activities.MatcherConfig{
 		Store: s.store, Publisher: s.publisher, Recent: recent, Actions: s.fleet, Metrics: s.metrics,
+		Limits: activities.RuleLimits{
+			Evaluation: s.config.Rules.MaxEvaluation, Overruns: s.config.Rules.MaxOverruns, Within: s.config.Rules.OverrunWindow,
+		},
 		Logger: s.logger.Named("rules"),
 	})
 	return &steps{generator, matcher, &activities.Drainer{Store: s.store, Generator: generator, Matcher: matcher}}

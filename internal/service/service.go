@@ -126,7 +126,8 @@ func (s *Service) connect() (err error) {
 		return err
 	}
 	s.waker = fleet.NewWaker(s.fleet, s.bell, s.logger.Named("waker"))
-	return errors.Join(s.metrics.ObserveSensors(s.countSensors), s.metrics.ObserveDeliveries(s.store.PendingCounts))
+	return errors.Join(s.metrics.ObserveSensors(s.countSensors), s.metrics.ObserveDeliveries(s.store.PendingCounts),
+		s.metrics.ObserveTrippedRules(s.store.TrippedCounts))
 }
 
 // countSensors counts the sensors that are defined, by state.

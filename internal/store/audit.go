@@ -159,7 +159,7 @@ func (v *AuditView) Deliveries(ctx context.Context) iter.Seq2[AuditDelivery, err
 		order by d.id`)
 }
 
-// Rules yields every rule, by ref. Those with Enabled and Ruleset not beyond an event's are the ones that were matched
+// Rules yields every rule, by ref. Those that are InForce, with a Ruleset not beyond an event's are the ones that were matched
 // against it and have not changed since.
 func (v *AuditView) Rules(ctx context.Context) iter.Seq2[sensor.Rule, error] {
 	return stream[sensor.Rule](ctx, v.tx, "reading rules", `select `+ruleColumns+` from `+ruleTables+` order by r.ref`)

@@ -61,7 +61,7 @@ func (w *packWriter) writeRules(ctx context.Context) error {
 					action_params = excluded.action_params, enabled = excluded.enabled, shadow = excluded.shadow,
 					priority = excluded.priority, valid_from = excluded.valid_from, valid_until = excluded.valid_until,
 					active = excluded.active, throttle = excluded.throttle, correlation = excluded.correlation,
-					version = excluded.version, ruleset = excluded.ruleset, updated = now()
+					tripped = null, trip_reason = '', version = excluded.version, ruleset = excluded.ruleset, updated = now()
 				returning *
 			)
 			insert into attune.rule_version (rule_ref, version, trigger_ref, ruleset, definition)

@@ -11,10 +11,13 @@ import (
 
 const ruleColumns = `
 	r.id, r.ref, p.ref as pack_ref, r.label, r.description, r.trigger_ref, r.condition, r.conditions, r.cel, r.action_ref,
-	r.action_params, r.enabled, r.ruleset, r.version, r.shadow, r.priority, r.valid_from, r.valid_until, r.active,
-	r.throttle, r.correlation`
+	r.action_params, r.enabled, r.tripped, r.trip_reason, r.ruleset, r.version, r.shadow, r.priority, r.valid_from, r.valid_until,
+	r.active, r.throttle, r.correlation`
 
 const ruleTables = `attune.rule r join attune.pack p on p.id = r.pack`
+
+// inForce are the rules that are evaluated, as sensor.Rule.InForce says.
+const inForce = `r.enabled and r.tripped is null`
 
 // RuleFilter selects rules. Zero fields select everything.
 type RuleFilter struct {
@@ -31,7 +34,7 @@ func (s *Store) RulesetVersion(ctx context.Context, triggerRef string) (int64, e
 	return version, nil
 }
 
-// Ruleset returns the trigger's enabled rules, in the order of their enforcements, with the version that they are.
+// Ruleset returns the trigger's rules that are in force, in the order of their enforcements, with the version that they are.
 func (s *Store) Ruleset(ctx context.Context, triggerRef string) (sensor.Ruleset, error) {
 	set := sensor.Ruleset{TriggerRef: triggerRef}
 	err := s.inSnapshot(ctx, func(tx pgx.Tx) (err error) {
@@ -41,7 +44,7 @@ func (s *Store) Ruleset(ctx context.Context, triggerRef string) (sensor.Ruleset,
 		}
 		set.Rules, err = list[sensor.Rule](ctx, tx, `
 			select `+ruleColumns+` from `+ruleTables+`
-			where r.trigger = (select id from attune.trigger where ref = @ref) and r.enabled
+			where r.trigger = (select id from attune.trigger where ref = @ref) and `+inForce+`
 			order by r.priority desc, r.ref`, pgx.NamedArgs{"ref": triggerRef})
 		return err
 	})
@@ -62,7 +65,7 @@ func (s *Store) RulesetSince(ctx context.Context, triggerRef string, version int
 		}
 		change.Rules, err = list[sensor.Rule](ctx, tx, `
 			select `+ruleColumns+` from `+ruleTables+`
-			where r.trigger = (select id from attune.trigger where ref = @ref) and r.ruleset > @version and r.enabled`, args)
+			where r.trigger = (select id from attune.trigger where ref = @ref) and r.ruleset > @version and `+inForce, args)
 		if err != nil {
 			return err
 		}
@@ -70,7 +73,7 @@ func (s *Store) RulesetSince(ctx context.Context, triggerRef string, version int
 			select distinct v.rule_ref
 			from attune.rule_version v
 			where v.trigger_ref = @ref and v.ended_ruleset > @version
-				and not exists (select from attune.rule r where r.ref = v.rule_ref and r.trigger_ref = @ref and r.enabled)`, args)
+				and not exists (select from attune.rule r where r.ref = v.rule_ref and r.trigger_ref = @ref and `+inForce+`)`, args)
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,10 @@ func metricNames(t *testing.T) []string {
 	m.Events("t", 1)
 	m.Enforcements("t", 1)
 	m.Failed("t", 1)
+	m.Overrun("t", "cel")
+	require.NoError(t, m.ObserveTrippedRules(func(context.Context) (map[string]int64, error) {
+		return map[string]int64{"t": 1}, nil
+	}))
 	m.Rejected("t", 1)
 	m.Suppressed("t", 1)
 	m.Run("core.exec", false)

@@ -244,6 +244,7 @@ func (uncounted) Enforcements(string, int)           {}
 func (uncounted) Failed(string, int)                 {}
 func (uncounted) Rejected(string, int)               {}
 func (uncounted) Suppressed(string, int)             {}
+func (uncounted) Overrun(string, string)             {}
 func (uncounted) Run(string, bool)                   {}
 
 // number is the n of an event.
