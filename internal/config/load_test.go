@@ -127,6 +127,7 @@ func TestDefaults(t *testing.T) {
 			InstallEnvironment: []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 				"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "NPM_CONFIG_REGISTRY", "npm_config_registry"},
 		},
+		Rules: Rules{MaxEvaluation: 50 * time.Millisecond, MaxOverruns: 5, OverrunWindow: 5 * time.Minute},
 		Webhooks: Webhooks{
 			Address: "127.0.0.1:8083", BasePath: "/webhooks", MaxBody: size.MiB, MaxHeader: 32 * size.KiB, HeaderTimeout: 5 * time.Second,
 			ReadTimeout: 10 * time.Second, AcceptTimeout: 5 * time.Second, MaxRequests: 1000, AddressRate: 1000, DeliveryTTL: 7 * 24 * time.Hour,
