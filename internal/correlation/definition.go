@@ -1,0 +1,119 @@
+package correlation
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// The limits of a correlation.
+const (
+	// MaxParts is how many parts there are at most, the rule itself among them.
+	MaxParts = 8
+	// MinWithin and MaxWithin bound the time in which the parts must come.
+	MinWithin = time.Second
+	MaxWithin = 30 * 24 * time.Hour
+)
+
+// First is the name of the first part, which is the rule itself.
+const First = "first"
+
+// Definition is a correlation, as the rules keep it that are its parts.
+type Definition struct {
+	Rule    string        // ref of the rule
+	Within  time.Duration // all parts come within this time
+	Ordered bool          // the parts come in their order; else in any
+	Parts   []Part        // the first is the rule itself
+}
+
+// Part is one of the rules that belong together.
+type Part struct {
+	Name    string
+	Trigger string   // ref
+	GroupBy []string // fields whose values are the key, as many as the first part has
+	Absent  bool     // it must not come
+}
+
+// Waits says whether the correlation is fulfilled when nothing comes, and not by what comes.
+func (d *Definition) Waits() bool { return d.Parts[len(d.Parts)-1].Absent }
+
+// required is how many parts, from the first, must come.
+func (d *Definition) required() int {
+	if d.Waits() {
+		return len(d.Parts) - 1
+	}
+	return len(d.Parts)
+}
+
+// Ref returns the ref of the rule that a part is.
+func (d *Definition) Ref(part int) string { return PartRef(d.Rule, part, d.Parts[part].Name) }
+
+// Refs returns the refs of all parts.
+func (d *Definition) Refs() []string {
+	refs := make([]string, len(d.Parts))
+	for i := range d.Parts {
+		refs[i] = d.Ref(i)
+	}
+	return refs
+}
+
+// PartRef returns the ref of a part of a rule.
+func PartRef(rule string, part int, name string) string {
+	if part == 0 {
+		return rule
+	}
+	return rule + "/" + name
+}
+
+// stored is a definition as the database keeps it, with the part that the row is.
+type stored struct {
+	Rule   string       `json:"rule"`
+	Part   int          `json:"part"`
+	Within string       `json:"within"`
+	Then   []storedPart `json:"then,omitempty"`
+	And    []storedPart `json:"and,omitempty"`
+}
+
+type storedPart struct {
+	Name    string   `json:"name"`
+	Trigger string   `json:"trigger"`
+	GroupBy []string `json:"group_by,omitempty"`
+	Absent  bool     `json:"absent,omitempty"`
+}
+
+// Encode returns the definition as JSON, for the rule that is this part.
+func (d *Definition) Encode(part int) (json.RawMessage, error) {
+	parts := make([]storedPart, len(d.Parts))
+	for i, p := range d.Parts {
+		parts[i] = storedPart(p)
+	}
+	s := stored{Rule: d.Rule, Part: part, Within: d.Within.String()}
+	if d.Ordered {
+		s.Then = parts
+	} else {
+		s.And = parts
+	}
+	return json.Marshal(s)
+}
+
+// Parse reads what Encode wrote: the definition, and the part that the rule is.
+func Parse(raw json.RawMessage) (d *Definition, part int, err error) {
+	var s stored
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return nil, 0, fmt.Errorf("correlation: %w", err)
+	}
+	d = &Definition{Rule: s.Rule, Ordered: s.Then != nil}
+	if d.Within, err = time.ParseDuration(s.Within); err != nil {
+		return nil, 0, fmt.Errorf("correlation: within: %w", err)
+	}
+	for _, p := range append(s.Then, s.And...) {
+		d.Parts = append(d.Parts, Part(p))
+	}
+	if problems := d.Check(); len(problems) > 0 {
+		return nil, 0, fmt.Errorf("correlation: %w", problems)
+	}
+	if s.Part < 0 || s.Part >= len(d.Parts) {
+		return nil, 0, fmt.Errorf("correlation: part: there is no part %d", s.Part)
+	}
+	return d, s.Part, nil
+}
