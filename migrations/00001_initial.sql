@@ -439,7 +439,8 @@ create table attune.match_group (
     rule_version bigint      not null,
     kind         text        not null check (kind in ('once_within', 'once_after', 'at_least', 'correlation')),
     key          text        not null,
-    status       text        not null default 'open' check (status in ('open', 'closed', 'done', 'expired', 'cancelled', 'dropped')),
+    status       text        not null default 'open' check (status in ('early', 'open', 'completed', 'closed', 'done', 'expired', 'cancelled', 'dropped')),
+    state        jsonb,
     reason       text,
     opened       timestamptz not null,
     due          timestamptz not null,
@@ -452,7 +453,8 @@ create table attune.match_group (
     closed       timestamptz
 );
 create index match_group_open on attune.match_group (rule_ref, kind, md5(key)) where status = 'open';
-create index match_group_due on attune.match_group (due) where status in ('open', 'closed');
+create unique index match_group_pending on attune.match_group (rule_ref, md5(key)) where kind = 'correlation' and status in ('early', 'open');
+create index match_group_due on attune.match_group (due) where status in ('open', 'completed', 'closed');
 create index match_group_closed on attune.match_group (event) where status = 'closed';
 create index match_group_rule_ref on attune.match_group (rule_ref, id);
 comment on table attune.match_group is 'The matches of a throttled rule that have the same values in the fields that it groups by, from when the first of them opens the group.';
@@ -461,7 +463,8 @@ comment on column attune.match_group.rule_ref is 'Ref of the rule.';
 comment on column attune.match_group.rule_version is 'The rule''s version at the group''s latest match.';
 comment on column attune.match_group.kind is 'How the rule holds back matches, which does not change with the rule.';
 comment on column attune.match_group.key is 'The fields and their values, as JSON; {}: all matches are one group.';
-comment on column attune.match_group.status is 'open: it takes matches; closed: its enforcement is written; done: and confirmed by the broker; expired, cancelled, dropped: it has no enforcement.';
+comment on column attune.match_group.status is 'open: it takes matches; closed: its enforcement is written; done: and confirmed by the broker; expired, cancelled, dropped: it has no enforcement. Of a correlation also early: it has matches that are too early for it to begin; completed: all parts came, and its enforcement is to be written.';
+comment on column attune.match_group.state is 'correlation: how far it is; null: another kind.';
 comment on column attune.match_group.reason is 'Why it has no enforcement; null: it is open, or has one.';
 comment on column attune.match_group.opened is 'When the first of its events was recorded; of once_within, the one that ordered last.';
 comment on column attune.match_group.due is 'once_after: when its enforcement is written; correlation: when it expires, or what is to be absent has been; else when it no longer holds back anything.';
@@ -490,7 +493,7 @@ comment on table attune.held_match is 'A match of a throttled rule that has no e
 comment on column attune.held_match.event is 'The event that matched. Not a foreign key, as that of an enforcement.';
 comment on column attune.held_match.rule_ref is 'Ref of the rule that matched.';
 comment on column attune.held_match.rule_version is 'The rule''s version at the match, see rule_version.';
-comment on column attune.held_match.state is 'suppressed: another one had ordered already; counted: it takes more of them; collected: its group''s enforcement lists it; early: a part of a correlation that had not begun.';
+comment on column attune.held_match.state is 'suppressed: another one had ordered already; counted: it takes more of them; collected: it counts for its group, whose enforcement lists it; early: a part of a correlation that had not begun.';
 comment on column attune.held_match.match_group is 'The group that it belongs to, which may be gone since; null: none.';
 comment on column attune.held_match.answered_by is 'The event whose enforcement of the rule suppressed it, or lists it; null: none does.';
 comment on column attune.held_match.created is 'When the row was written.';

@@ -3,8 +3,8 @@ package correlation
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
-	"time"
 )
 
 // Problem is one thing that is wrong with a correlation.
@@ -38,9 +38,6 @@ var partName = regexp.MustCompile(`^[a-z0-9_-]{1,50}$`)
 // Check returns what is wrong with the definition; none: nothing is.
 func (d *Definition) Check() Problems {
 	var problems Problems
-	if d.Within < MinWithin || d.Within > MaxWithin {
-		problems.add(0, "within", "%s is out of bounds: write a duration from %s to %s", d.Within, MinWithin, days(MaxWithin))
-	}
 	if len(d.Parts) < 2 || len(d.Parts) > MaxParts {
 		problems.add(0, d.list(), "has %d parts: write from 1 to %d; the rule itself is one more", max(len(d.Parts)-1, 0), MaxParts-1)
 	}
@@ -66,9 +63,13 @@ func (d *Definition) checkPart(problems *Problems, i int) {
 	case p.Name == First:
 		problems.add(i, "name", "%q is the name of the rule itself: write another", p.Name)
 	}
-	if len(p.GroupBy) != len(first.GroupBy) {
-		problems.add(i, "group_by", "has %s, and that of the rule has %d: write one for each, or leave it out to use the rule's",
-			count(len(p.GroupBy), "field"), len(first.GroupBy))
+	if own, whole := len(p.By.Names()), len(first.By.Names()); own != whole {
+		problems.add(i, "group_by", "has %d fields, and that of the rule has %d: write one for each, or leave it out to use the rule's",
+			own, whole)
+	}
+	if j := d.twin(i); j >= 0 {
+		problems.add(i, "group_by", "is not that of part %s, and an event of %s could complete two groups at once: group both by the same fields",
+			d.Parts[j].Name, p.Trigger)
 	}
 	switch {
 	case !p.Absent:
@@ -87,11 +88,16 @@ func (d *Definition) list() string {
 	return "and"
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+// twin returns an earlier part of the same trigger that is grouped by other fields, where one event may be the last of both;
+// -1: there is none.
+func (d *Definition) twin(i int) int {
+	if d.Ordered {
+		return -1
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	for j, p := range d.Parts[:i] {
+		if p.Trigger == d.Parts[i].Trigger && !slices.Equal(p.By.Names(), d.Parts[i].By.Names()) {
+			return j
+		}
+	}
+	return -1
 }
-
-func days(d time.Duration) string { return fmt.Sprintf("%dd", d/(24*time.Hour)) }

@@ -4,16 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/throttle"
 )
 
-// The limits of a correlation.
-const (
-	// MaxParts is how many parts there are at most, the rule itself among them.
-	MaxParts = 8
-	// MinWithin and MaxWithin bound the time in which the parts must come.
-	MinWithin = time.Second
-	MaxWithin = 30 * 24 * time.Hour
-)
+// MaxParts is how many parts a correlation has at most, the rule itself among them.
+const MaxParts = 8
 
 // First is the name of the first part, which is the rule itself.
 const First = "first"
@@ -29,9 +26,9 @@ type Definition struct {
 // Part is one of the rules that belong together.
 type Part struct {
 	Name    string
-	Trigger string   // ref
-	GroupBy []string // fields whose values are the key, as many as the first part has
-	Absent  bool     // it must not come
+	Trigger string           // ref
+	By      throttle.GroupBy // whose values are the key: as many fields as the first part has
+	Absent  bool             // it must not come
 }
 
 // Waits says whether the correlation is fulfilled when nothing comes, and not by what comes.
@@ -65,6 +62,19 @@ func PartRef(rule string, part int, name string) string {
 	return rule + "/" + name
 }
 
+// Subject returns the part that the event of an enforcement is of: the last that comes. It is -1 if that can be any.
+func (d *Definition) Subject() int {
+	if d.Ordered {
+		return d.required() - 1
+	}
+	return -1
+}
+
+// Key returns the group that a match belongs to: under the names of the first part's fields, the values of the part's own.
+func (d *Definition) Key(part int, doc *condition.Document) string {
+	return d.Parts[part].By.KeyAs(d.Parts[0].By, doc)
+}
+
 // stored is a definition as the database keeps it, with the part that the row is.
 type stored struct {
 	Rule   string       `json:"rule"`
@@ -85,9 +95,9 @@ type storedPart struct {
 func (d *Definition) Encode(part int) (json.RawMessage, error) {
 	parts := make([]storedPart, len(d.Parts))
 	for i, p := range d.Parts {
-		parts[i] = storedPart(p)
+		parts[i] = storedPart{Name: p.Name, Trigger: p.Trigger, GroupBy: p.By.Names(), Absent: p.Absent}
 	}
-	s := stored{Rule: d.Rule, Part: part, Within: d.Within.String()}
+	s := stored{Rule: d.Rule, Part: part, Within: throttle.Text(d.Within)}
 	if d.Ordered {
 		s.Then = parts
 	} else {
@@ -96,24 +106,44 @@ func (d *Definition) Encode(part int) (json.RawMessage, error) {
 	return json.Marshal(s)
 }
 
-// Parse reads what Encode wrote: the definition, and the part that the rule is.
+// Parse reads what Encode wrote: the definition, and the part that the rule is. Nothing, or null, is none.
 func Parse(raw json.RawMessage) (d *Definition, part int, err error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, 0, nil
+	}
 	var s stored
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return nil, 0, fmt.Errorf("correlation: %w", err)
+		return nil, 0, err
 	}
 	d = &Definition{Rule: s.Rule, Ordered: s.Then != nil}
-	if d.Within, err = time.ParseDuration(s.Within); err != nil {
-		return nil, 0, fmt.Errorf("correlation: within: %w", err)
+	var problems throttle.Problems
+	d.Within = throttle.ParseSpan(quote(s.Within), "within", &problems)
+	for i, p := range append(s.Then, s.And...) {
+		by, err := json.Marshal(p.GroupBy)
+		if err != nil {
+			return nil, 0, err
+		}
+		d.Parts = append(d.Parts, Part{
+			Name: p.Name, Trigger: p.Trigger, Absent: p.Absent,
+			By: throttle.ParseGroupBy(by, fmt.Sprintf("part %d: group_by", i), &problems),
+		})
 	}
-	for _, p := range append(s.Then, s.And...) {
-		d.Parts = append(d.Parts, Part(p))
+	if len(problems) > 0 {
+		return nil, 0, problems
 	}
 	if problems := d.Check(); len(problems) > 0 {
-		return nil, 0, fmt.Errorf("correlation: %w", problems)
+		return nil, 0, problems
 	}
 	if s.Part < 0 || s.Part >= len(d.Parts) {
-		return nil, 0, fmt.Errorf("correlation: part: there is no part %d", s.Part)
+		return nil, 0, fmt.Errorf("part: there is no part %d", s.Part)
 	}
 	return d, s.Part, nil
+}
+
+func quote(text string) json.RawMessage {
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // a text always encodes
+	}
+	return quoted
 }

@@ -20,7 +20,7 @@ const throttleRemedy = "write throttle: {once_within: 15m, group_by: [payload.ho
 
 var (
 	ruleKeys = []string{"ref", "label", "description", "trigger", "condition", "conditions", "cel", "action", "enabled",
-		"shadow", "priority", "valid", "active", "throttle"}
+		"shadow", "priority", "valid", "active", "throttle", "correlate"}
 )
 
 func (l *loader) defineRules() {
@@ -35,6 +35,10 @@ func (l *loader) defineRules() {
 		}
 		l.live(s, &r)
 		l.act(s, &r)
+		if _, correlates := s.value("correlate"); correlates {
+			l.defineCorrelation(s, r)
+			return
+		}
 		l.checkRule(s, r)
 		l.pack.Rules = append(l.pack.Rules, r)
 	})
@@ -117,7 +121,7 @@ func (s section) invalid(err error, report reporter) {
 		return
 	}
 	for _, p := range found.Conditions {
-		path := conditionKeys.FindAllString(p.Path, -1)
+		path := append(s.path[:len(s.path):len(s.path)], conditionKeys.FindAllString(p.Path, -1)...)
 		report(s.doc.line(path), path, "%s", p.Message)
 	}
 	for _, p := range found.CEL {
@@ -129,7 +133,8 @@ func (s section) invalid(err error, report reporter) {
 }
 
 // inText reports a problem inside of a text: at its own line if the text is written line by line, behind `|`.
-func (s section) inText(path []string, p expression.Problem, report reporter) {
+func (s section) inText(keys []string, p expression.Problem, report reporter) {
+	path := append(s.path[:len(s.path):len(s.path)], keys...)
 	n, line := s.doc.root, s.doc.line(path)
 	for _, key := range path {
 		if n == nil {

@@ -115,7 +115,8 @@ func (l *loader) trySamples(s section, compiled *rule.Compiled, samples []sample
 			return
 		}
 		if cel := explanation.CEL; cel != nil && cel.Failed {
-			l.warnAbout(s)(s.doc.line([]string{"cel"}), []string{"cel"}, "has no result for %s, and so is false: %s", sample.source, cel.Reason)
+			path := append(s.path[:len(s.path):len(s.path)], "cel")
+			l.warnAbout(s)(s.doc.line(path), path, "has no result for %s, and so is false: %s", sample.source, cel.Reason)
 			return
 		}
 	}

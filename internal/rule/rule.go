@@ -30,6 +30,7 @@ type Compiled struct {
 	cel        *expression.Program  // nil: it has none
 	params     *expression.Template // nil: they are the same for every event
 	throttle   *throttle.Throttle   // nil: each match orders
+	member     member               // of a correlation
 }
 
 // Compile checks a rule and prepares it. The rule must not be changed afterwards. The error is *Invalid, with everything
@@ -40,9 +41,10 @@ func Compile(r *sensor.Rule) (*Compiled, error) {
 	var err, untimely error
 	c.conditions, err = condition.Compile(condition.Mode(r.Condition), r.Conditions)
 	c.active, untimely = compileTimes(r)
-	var unlimited error
+	var unlimited, unrelated error
 	c.throttle, unlimited = compileThrottle(r)
-	if err := join(err, untimely, unlimited); err != nil && !errors.As(err, &invalid.Conditions) {
+	c.member, unrelated = compileCorrelation(r)
+	if err := join(err, untimely, unlimited, unrelated); err != nil && !errors.As(err, &invalid.Conditions) {
 		return nil, err
 	}
 	about := expression.Rule{Ref: r.Ref, Label: r.Label}
@@ -83,7 +85,7 @@ func join(errs ...error) error {
 // Uses reports whether the rule looks at what begins at the root. A document does not need the others.
 func (c *Compiled) Uses(root condition.Root) bool {
 	return c.conditions.Uses(root) || c.cel != nil && c.cel.Uses(root) || c.params != nil && c.params.Uses(root) ||
-		c.throttle != nil && c.throttle.By.Uses(root)
+		c.throttle != nil && c.throttle.By.Uses(root) || c.member.uses(root)
 }
 
 // Match reports whether the rule matches, which says the same as Explain and is fast: it is the time for it, the conditions

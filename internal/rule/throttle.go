@@ -29,15 +29,27 @@ func (c *Compiled) Throttle() *throttle.Throttle { return c.throttle }
 
 // Grouping returns to which group of the rule a match belongs; nil, if the rule holds back none.
 func (c *Compiled) Grouping(doc *Document) *sensor.Grouping {
-	if c.throttle == nil {
+	key, grouped := c.key(doc)
+	if !grouped {
 		return nil
 	}
 	return &sensor.Grouping{
-		Key: c.throttle.By.Key(&doc.Values),
+		Key: key,
 		Render: func(ctx context.Context, group json.RawMessage) (json.RawMessage, string, error) {
 			return c.GroupParams(ctx, doc, group)
 		},
 	}
+}
+
+// key names the group of a match; false: the rule does not group.
+func (c *Compiled) key(doc *Document) (key string, grouped bool) {
+	switch {
+	case c.throttle != nil:
+		return c.throttle.By.Key(&doc.Values), true
+	case c.member.whole != nil:
+		return c.member.whole.Key(c.member.part, &doc.Values), true
+	}
+	return "{}", false
 }
 
 // GroupParams is Params for an event that stands for others of its group, a sensor.Group as JSON.
@@ -56,10 +68,7 @@ func (c *Compiled) GroupParams(ctx context.Context, doc *Document, group json.Ra
 func (c *Compiled) alone(doc *Document) json.RawMessage {
 	event := sensor.GroupEvent{TriggerRef: c.Rule.TriggerRef, Payload: json.RawMessage(doc.Values[condition.Payload].Text())}
 	_ = json.Unmarshal([]byte(doc.Values[condition.Event].Text()), &event) // what is not there stays empty
-	key := "{}"
-	if c.throttle != nil {
-		key = c.throttle.By.Key(&doc.Values)
-	}
+	key, _ := c.key(doc)
 	group, err := json.Marshal(sensor.NewGroup(0, key, 1, event.Created, []sensor.GroupEvent{event}))
 	if err != nil {
 		return json.RawMessage("{}")

@@ -11,8 +11,9 @@ var (
 	packRefPattern = regexp.MustCompile(`^[a-z0-9_-]+$`)
 )
 
-// maxRef keeps workflow IDs, search attributes and index entries well below their limits.
-const maxRef = 200
+// MaxRef is how many characters a ref has at most: it keeps workflow IDs, search attributes and index entries well below their
+// limits.
+const MaxRef = 200
 
 // CheckRef says what is wrong with the ref of a trigger, sensor or rule: `pack.name`, lower case.
 func CheckRef(ref string) error {
@@ -26,8 +27,8 @@ func CheckPackRef(ref string) error {
 
 func checkRef(ref string, pattern *regexp.Regexp, want string) error {
 	switch {
-	case len(ref) > maxRef:
-		return fmt.Errorf("ref %.40q... has %d characters: use at most %d", ref, len(ref), maxRef)
+	case len(ref) > MaxRef:
+		return fmt.Errorf("ref %.40q... has %d characters: use at most %d", ref, len(ref), MaxRef)
 	case !pattern.MatchString(ref):
 		return fmt.Errorf("bad ref %q: write %s", ref, want)
 	}
@@ -38,4 +39,11 @@ func checkRef(ref string, pattern *regexp.Regexp, want string) error {
 func PackOf(ref string) string {
 	pack, _, _ := strings.Cut(ref, ".")
 	return pack
+}
+
+// WholeOf returns the ref of the rule that a part of a correlation belongs to, pack.name of pack.name/part. Any other rule
+// is a whole itself.
+func WholeOf(ruleRef string) string {
+	whole, _, _ := strings.Cut(ruleRef, "/")
+	return whole
 }

@@ -40,6 +40,9 @@ func (s *Store) CommitEnforcements(
 			if err := insertShadowMatches(ctx, tx, batchID, shadows); err != nil {
 				return err
 			}
+			if orders, err = correlate(ctx, tx, batchID, matchedBefore, orders); err != nil {
+				return err
+			}
 			if orders, err = hold(ctx, tx, batchID, matchedBefore, orders); err != nil {
 				return err
 			}

@@ -44,7 +44,13 @@ func diffPack(stored, p sensor.Pack, prune bool) []sensor.Change {
 	)
 }
 
+// diffParts returns the changes of one kind. The parts of a correlation go with it: those that a rule has no more are deleted
+// even if nothing else is.
 func diffParts(kind string, old, parts []part, prune bool) []sensor.Change {
+	there := map[string]bool{}
+	for _, p := range parts {
+		there[p.ref] = true
+	}
 	before := map[string]part{}
 	for _, p := range old {
 		before[p.ref] = p
@@ -59,8 +65,8 @@ func diffParts(kind string, old, parts []part, prune bool) []sensor.Change {
 			changes = append(changes, sensor.Change{Kind: kind, Ref: p.ref, Action: sensor.ActionUpdate, Fields: fields})
 		}
 	}
-	if prune {
-		for ref := range before {
+	for ref := range before {
+		if prune || kind == kindRule && there[sensor.WholeOf(ref)] {
 			changes = append(changes, sensor.Change{Kind: kind, Ref: ref, Action: sensor.ActionDelete})
 		}
 	}
