@@ -1,0 +1,136 @@
+// Package group does as one piece of work what several callers want at the same time, and gives each its own result. While
+// a piece is under way the next one gathers, so that a piece is as large as the work is slow, and a caller that comes alone
+// waits for nobody.
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Config says what to do and how much at once.
+type Config[In, Out any] struct {
+	// Work does a piece of work and returns a result for each item, in order. When it fails, that is what becomes of each.
+	// Its context ends when none of the callers waits any more.
+	Work     func(ctx context.Context, items []In) ([]Out, error)
+	Most     int // items of one piece
+	Parallel int // pieces at once
+}
+
+// Group gathers what callers want. It is safe for concurrent use.
+type Group[In, Out any] struct {
+	cfg Config[In, Out]
+
+	mu      sync.Mutex
+	waiting []*call[In, Out] // in the order in which they came
+	working int              // goroutines
+}
+
+// call is a caller that waits for its result.
+type call[In, Out any] struct {
+	ctx    context.Context
+	item   In
+	answer chan answer[Out] // has room for the only one
+}
+
+type answer[Out any] struct {
+	out Out
+	err error
+}
+
+// New returns a Group.
+func New[In, Out any](cfg Config[In, Out]) (*Group[In, Out], error) {
+	switch {
+	case cfg.Work == nil:
+		return nil, errors.New("group: Work is missing")
+	case cfg.Most < 1:
+		return nil, fmt.Errorf("group: Most is %d: use at least 1", cfg.Most)
+	case cfg.Parallel < 1:
+		return nil, fmt.Errorf("group: Parallel is %d: use at least 1", cfg.Parallel)
+	}
+	return &Group[In, Out]{cfg: cfg}, nil
+}
+
+// Do has an item worked on and returns its result. When ctx ends first, the work may be done nevertheless.
+func (g *Group[In, Out]) Do(ctx context.Context, item In) (out Out, err error) {
+	c := &call[In, Out]{ctx: ctx, item: item, answer: make(chan answer[Out], 1)}
+	g.enter(c)
+	select {
+	case a := <-c.answer:
+		return a.out, a.err
+	case <-ctx.Done():
+		return out, ctx.Err()
+	}
+}
+
+// Waiting returns how many callers wait for a piece that has not begun.
+func (g *Group[In, Out]) Waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.waiting)
+}
+
+func (g *Group[In, Out]) enter(c *call[In, Out]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = append(g.waiting, c)
+	if g.working < g.cfg.Parallel {
+		g.working++
+		go g.work()
+	}
+}
+
+// work does one piece after the other until nobody waits.
+func (g *Group[In, Out]) work() {
+	for calls := g.gather(); len(calls) > 0; calls = g.gather() {
+		g.do(calls)
+	}
+}
+
+// gather takes the calls of the next piece, but for those whose callers have gone. When there are none, the goroutine that
+// asked is counted as gone.
+func (g *Group[In, Out]) gather() []*call[In, Out] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var calls []*call[In, Out]
+	n := 0
+	for ; n < len(g.waiting) && len(calls) < g.cfg.Most; n++ {
+		if g.waiting[n].ctx.Err() == nil {
+			calls = append(calls, g.waiting[n])
+		}
+	}
+	if g.waiting = g.waiting[n:]; len(g.waiting) == 0 {
+		g.waiting = nil
+	}
+	if len(calls) == 0 {
+		g.working--
+	}
+	return calls
+}
+
+func (g *Group[In, Out]) do(calls []*call[In, Out]) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var left atomic.Int64 // callers
+	left.Store(int64(len(calls)))
+	items := make([]In, len(calls))
+	for i, c := range calls {
+		items[i] = c.item
+		defer context.AfterFunc(c.ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel()
+			}
+		})()
+	}
+	out, err := g.cfg.Work(ctx, items)
+	for i, c := range calls {
+		if err != nil {
+			c.answer <- answer[Out]{err: err}
+			continue
+		}
+		c.answer <- answer[Out]{out: out[i]}
+	}
+}
