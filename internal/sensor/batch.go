@@ -70,6 +70,7 @@ type Appended struct {
 	Batches    []BatchHead // in order
 	Seq        int64       // the tail by now: the next part of the same poll goes on from it
 	Suppressed int         // items that were dropped because their key is there already
+	Events     []Event     // of the only batch, whose rows are written; nil: the batches wait to become events
 }
 
 // PollRequest is one order to run a sensor's code.

@@ -82,16 +82,8 @@ func (k *partKeys) write(ctx context.Context, tx pgx.Tx, s sensor.Sensor, heads 
 		return errNoTTL
 	}
 	batch := &pgx.Batch{}
-	if len(heads) > 0 {
-		args := k.places(heads)
-		args["ref"], args["ttl"] = s.Ref, s.DedupeTTL
-		batch.Queue(`
-			insert into attune.event_key (sensor_ref, key, batch, position, expires)
-			select @ref, n.key, n.batch, n.position, now() + @ttl::interval
-			from unnest(@keys::text[], @batches::bigint[], @positions::int[]) as n (key, batch, position)
-			on conflict (sensor_ref, key) do update set batch = excluded.batch, position = excluded.position,
-				created = excluded.created, expires = excluded.expires, suppressed = 0, last_suppressed = null`, args)
-	}
+	rows := k.rows(s, heads)
+	rows.queue(batch)
 	if len(k.repeated) > 0 {
 		keys, counts := make([]string, 0, len(k.repeated)), make([]int, 0, len(k.repeated))
 		for key, count := range k.repeated {
@@ -106,19 +98,46 @@ func (k *partKeys) write(ctx context.Context, tx pgx.Tx, s sensor.Sensor, heads 
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// places returns, as columns, the keys of the items that are left, with the batch and the position of each.
-func (k *partKeys) places(heads []sensor.BatchHead) pgx.NamedArgs {
-	var keys []string
-	var batches []int64
-	var positions []int
+// rows returns the keys of the items that are left, with the batch and the position of each.
+func (k *partKeys) rows(s sensor.Sensor, heads []sensor.BatchHead) (rows keyRows) {
 	next := 0
 	for _, head := range heads {
 		for position, item := range k.fresh[next : next+head.Count] {
-			if item.Key != "" {
-				keys, batches, positions = append(keys, item.Key), append(batches, head.ID), append(positions, position)
-			}
+			rows.add(s, item.Key, head.ID, position)
 		}
 		next += head.Count
 	}
-	return pgx.NamedArgs{"keys": keys, "batches": batches, "positions": positions}
+	return rows
+}
+
+// keyRows are rows of attune.event_key to be, as columns.
+type keyRows struct {
+	refs, keys []string
+	batches    []int64
+	positions  []int
+	ttls       []float64 // seconds
+}
+
+// add adds the key of an item, unless it has none.
+func (r *keyRows) add(s sensor.Sensor, key string, batchID int64, position int) {
+	if key == "" {
+		return
+	}
+	r.refs, r.keys, r.ttls = append(r.refs, s.Ref), append(r.keys, key), append(r.ttls, s.DedupeTTL.Seconds())
+	r.batches, r.positions = append(r.batches, batchID), append(r.positions, position)
+}
+
+// queue adds the statement that writes the rows over those that have expired, if there are any.
+func (r *keyRows) queue(batch *pgx.Batch) {
+	if len(r.keys) == 0 {
+		return
+	}
+	batch.Queue(`
+		insert into attune.event_key (sensor_ref, key, batch, position, expires)
+		select n.ref, n.key, n.batch, n.position, now() + make_interval(secs => n.ttl)
+		from unnest(@refs::text[], @keys::text[], @batches::bigint[], @positions::int[], @ttls::float8[])
+			as n (ref, key, batch, position, ttl)
+		on conflict (sensor_ref, key) do update set batch = excluded.batch, position = excluded.position,
+			created = excluded.created, expires = excluded.expires, suppressed = 0, last_suppressed = null`,
+		pgx.NamedArgs{"refs": r.refs, "keys": r.keys, "batches": r.batches, "positions": r.positions, "ttls": r.ttls})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/attune-automation/sensors/internal/group"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -36,7 +37,8 @@ type Config struct {
 
 // Store is a pool of connections to one database. It is safe for concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
+	pool     *pgxpool.Pool
+	arrivals *group.Group[*arrival, arrived] // small parts that become events at once
 }
 
 // New returns a store that connects when it is first used: see Ping and CheckSchema.
@@ -57,7 +59,9 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connections to the database: %w", err)
 	}
-	return &Store{pool: pool}, nil
+	s := &Store{pool: pool}
+	s.arrivals, err = newArrivals(s)
+	return s, err
 }
 
 // Close waits for connections in use and closes all.
