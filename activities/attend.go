@@ -51,7 +51,7 @@ type matching struct {
 
 func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline time.Time) (PollResult, error) {
 	for idle := 0; ; {
-		res, _, err := a.poll(ctx, a.ref, a.inHand())
+		res, _, err := a.poll(ctx, a.ref, a)
 		brought := len(res.heads) > 0
 		if err == nil {
 			a.workOff(ctx, &res)
@@ -79,12 +79,9 @@ func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline ti
 // busy says whether anything has been worked off so far, or is about to be.
 func (a *attendance) busy() bool { return a.done != (Tally{}) || a.matching != nil }
 
-// inHand returns the batch that is being matched, which keeps no poll waiting; 0: none is.
-func (a *attendance) inHand() int64 {
-	if a.matching == nil {
-		return 0
-	}
-	return a.matching.head.ID
+// worksOn says whether the batch is being matched, and so keeps no poll waiting.
+func (a *attendance) worksOn(head sensor.BatchHead) bool {
+	return a != nil && a.matching != nil && a.matching.head.ID == head.ID
 }
 
 // workOff turns the batches of a poll into events, and each into enforcements while the next one is at it. The first that

@@ -14,7 +14,11 @@ import (
 
 // check sorts the payloads into those that can become events and those that can't.
 func (g *Generator) check(ctx context.Context, batch sensor.Batch) ([]sensor.NewEvent, []sensor.Rejection, error) {
-	accept, err := g.acceptors(ctx, batch)
+	trigger, err := g.Store.Trigger(ctx, batch.TriggerRef)
+	if err != nil && !errors.Is(err, sensor.ErrNotFound) {
+		return nil, nil, err
+	}
+	accept, err := g.acceptors(ctx, trigger, batch.Triggers)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -39,14 +43,15 @@ func (g *Generator) check(ctx context.Context, batch sensor.Batch) ([]sensor.New
 	return good, bad, nil
 }
 
-// Reasons says for each item why it cannot become an event, or nil; items that name no trigger are of the given one.
-func (g *Generator) Reasons(ctx context.Context, triggerRef string, items []sensor.Item) ([]error, error) {
-	batch := sensor.Batch{TriggerRef: triggerRef}
+// Reasons says for each item why it cannot become an event, or nil; items that name no trigger are of the given one, as it
+// was when it was read.
+func (g *Generator) Reasons(ctx context.Context, trigger sensor.Trigger, items []sensor.Item) ([]error, error) {
+	batch := sensor.Batch{TriggerRef: trigger.Ref}
 	for _, item := range items {
 		batch.Payloads = append(batch.Payloads, item.Payload)
 		batch.Triggers = append(batch.Triggers, item.TriggerRef)
 	}
-	accept, err := g.acceptors(ctx, batch)
+	accept, err := g.acceptors(ctx, trigger, batch.Triggers)
 	if err != nil {
 		return nil, err
 	}
@@ -56,19 +61,15 @@ func (g *Generator) Reasons(ctx context.Context, triggerRef string, items []sens
 // acceptor says why a payload cannot become an event of its trigger, or nil.
 type acceptor func(payload []byte) error
 
-// acceptors returns those of the batch's triggers, by ref, that of the batch itself under "". The sensor's state stands
+// acceptors returns those of a batch's triggers, by ref, that of the batch itself under "". The sensor's state stands
 // for this one: events of a sensor whose first trigger is gone or disabled by now were seen while it was not. Of the
 // others nothing is known but what they are now.
-func (g *Generator) acceptors(ctx context.Context, batch sensor.Batch) (map[string]acceptor, error) {
-	accept := map[string]acceptor{}
-	trigger, err := g.Store.Trigger(ctx, batch.TriggerRef)
-	if err != nil && !errors.Is(err, sensor.ErrNotFound) {
+func (g *Generator) acceptors(ctx context.Context, first sensor.Trigger, others []string) (accept map[string]acceptor, err error) {
+	accept = map[string]acceptor{}
+	if accept[""], err = g.acceptor(first); err != nil {
 		return nil, err
 	}
-	if accept[""], err = g.acceptor(trigger); err != nil {
-		return nil, err
-	}
-	for _, ref := range batch.Triggers {
+	for _, ref := range others {
 		if accept[ref] != nil {
 			continue
 		}

@@ -141,27 +141,33 @@ func TestEachEventIsMatchedByTheRulesOfItsTrigger(t *testing.T) {
 
 func TestRecentEvents(t *testing.T) {
 	t.Parallel()
+	head := func(id int64) sensor.BatchHead { return sensor.BatchHead{ID: id, Count: 2} }
 	var none *RecentEvents
-	none.put(1, []sensor.Event{{ID: 1}})
+	none.put(head(1), []sensor.Event{{ID: 1}})
 	require.Nil(t, none.take(1))
 
 	recent := &RecentEvents{}
 	events := []sensor.Event{{ID: 1, Payload: json.RawMessage(`{}`)}}
-	recent.put(1, events)
-	recent.put(2, nil)
-	require.Equal(t, events, recent.take(1))
+	recent.put(head(1), events)
+	recent.put(head(2), nil)
+	kept, ok := recent.peek(1)
+	require.True(t, ok)
+	require.Equal(t, 2, kept.count)
+	require.Equal(t, events, recent.take(1), "a look takes nothing away")
 	require.Nil(t, recent.take(1), "it is forgotten")
 	require.Nil(t, recent.take(2))
+	_, ok = recent.peek(1)
+	require.False(t, ok)
 
 	for id := range int64(recentBatches + 1) {
-		recent.put(id, events)
+		recent.put(head(id), events)
 	}
 	require.Nil(t, recent.take(0), "others needed the place")
 	require.Equal(t, events, recent.take(1))
-	recent.put(100, []sensor.Event{{Payload: make([]byte, recentBytes)}})
+	recent.put(head(10_000), []sensor.Event{{Payload: make([]byte, recentBytes)}})
 	require.Nil(t, recent.take(2), "it takes all of the place")
-	require.Len(t, recent.take(100), 1)
-	recent.put(101, []sensor.Event{{Payload: make([]byte, recentBytes+1)}})
-	require.Nil(t, recent.take(101), "too large")
+	require.Len(t, recent.take(10_000), 1)
+	recent.put(head(10_001), []sensor.Event{{Payload: make([]byte, recentBytes+1)}})
+	require.Nil(t, recent.take(10_001), "too large")
 	require.Zero(t, recent.bytes)
 }

@@ -64,6 +64,12 @@ func (g *Generator) GenerateEvents(ctx context.Context, in BatchInput) (Generate
 }
 
 func (g *Generator) generate(ctx context.Context, id int64) (GenerateResult, error) {
+	if recent, ok := g.Recent.peek(id); ok { // this process has just written them
+		if err := publish(ctx, recent.events, g.Publisher.PublishEvents); err != nil {
+			return GenerateResult{}, err
+		}
+		return g.result(ctx, sensor.Batch{ID: id, Count: recent.count}, recent.events)
+	}
 	batch, err := g.Store.Batch(ctx, id)
 	if err != nil {
 		return GenerateResult{}, err
@@ -80,11 +86,23 @@ func (g *Generator) generate(ctx context.Context, id int64) (GenerateResult, err
 		return GenerateResult{}, err
 	}
 	g.count(batch, events)
-	g.Recent.put(batch.ID, events)
+	g.Recent.put(sensor.BatchHead{ID: batch.ID, Count: batch.Count}, events)
 	if err := publish(ctx, events, g.Publisher.PublishEvents); err != nil {
 		return GenerateResult{}, err
 	}
 	return g.result(ctx, batch, events)
+}
+
+// wrote notes that a poll has written its events itself, all of its payloads.
+func (g *Generator) wrote(head sensor.BatchHead, events []sensor.Event) {
+	written := map[string]int{}
+	for i := range events {
+		written[events[i].TriggerRef]++
+	}
+	for trigger, n := range written {
+		g.Metrics.Events(trigger, n)
+	}
+	g.Recent.put(head, events)
 }
 
 // count counts what the payloads became, by trigger.

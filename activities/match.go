@@ -90,22 +90,9 @@ func (m *Matcher) MatchRules(ctx context.Context, in BatchInput) (MatchResult, e
 }
 
 func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
-	batch, err := m.store.BatchHeader(ctx, batchID)
-	if err != nil {
-		return 0, err
-	}
-	var enforcements []sensor.Enforcement
-	switch batch.Status {
-	case sensor.BatchDone:
-		enforcements, err = m.store.EnforcementsOfBatch(ctx, batchID)
+	enforcements, done, err := m.enforcements(ctx, batchID)
+	if err != nil || done {
 		return len(enforcements), err
-	case sensor.BatchMatched:
-		enforcements, err = m.store.EnforcementsOfBatch(ctx, batchID)
-	default:
-		enforcements, err = m.write(ctx, batch)
-	}
-	if err != nil {
-		return 0, err
 	}
 	if err := publish(ctx, ordered(enforcements), m.publisher.PublishEnforcements); err != nil {
 		return 0, err
@@ -118,15 +105,30 @@ func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
 	return len(enforcements), m.store.FinishBatch(ctx, batchID)
 }
 
-// write evaluates on each event of the batch the rules of its trigger, and writes an enforcement for each match.
-func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enforcement, error) {
-	events := m.recent.take(batch.ID)
-	if events == nil {
-		var err error
-		if events, err = m.store.EventsOfBatch(ctx, batch.ID); err != nil {
-			return nil, err
-		}
+// enforcements returns those of a batch, which it writes unless they are written; done says that the batch is finished.
+func (m *Matcher) enforcements(ctx context.Context, batchID int64) (enforcements []sensor.Enforcement, done bool, err error) {
+	if events := m.recent.take(batchID); events != nil { // just generated: if somebody has matched them since, the rows say so
+		enforcements, err = m.write(ctx, batchID, events)
+		return enforcements, false, err
 	}
+	batch, err := m.store.BatchHeader(ctx, batchID)
+	if err != nil {
+		return nil, false, err
+	}
+	if batch.Status == sensor.BatchMatched || batch.Status == sensor.BatchDone {
+		enforcements, err = m.store.EnforcementsOfBatch(ctx, batchID)
+		return enforcements, batch.Status == sensor.BatchDone, err
+	}
+	events, err := m.store.EventsOfBatch(ctx, batchID)
+	if err != nil {
+		return nil, false, err
+	}
+	enforcements, err = m.write(ctx, batchID, events)
+	return enforcements, false, err
+}
+
+// write evaluates on each event of a batch the rules of its trigger, and writes an enforcement for each match.
+func (m *Matcher) write(ctx context.Context, batchID int64, events []sensor.Event) ([]sensor.Enforcement, error) {
 	if len(events) == 0 { // every payload was refused, or there was none
 		return nil, nil
 	}
@@ -134,7 +136,7 @@ func (m *Matcher) write(ctx context.Context, batch sensor.Batch) ([]sensor.Enfor
 	if err != nil {
 		return nil, err
 	}
-	enforcements, err := m.store.CommitEnforcements(ctx, batch.ID, rules.versions(), matches)
+	enforcements, err := m.store.CommitEnforcements(ctx, batchID, rules.versions(), matches)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,9 @@ type TurnStore interface {
 	// Append stores a part of what a poll brought behind the turn's tail; sensor.ErrTurnLost when the tail is another
 	// by now, because another poll of the sensor came first.
 	Append(ctx context.Context, turn sensor.Turn, part sensor.Part) (sensor.Appended, error)
+	// AppendEvents is Append of items that passed all checks. Mostly it makes them events in the same transaction, and
+	// returns these; otherwise GenerateEvents has to.
+	AppendEvents(ctx context.Context, turn sensor.Turn, part sensor.Part) (sensor.Appended, error)
 	// Entries returns what the sensor keeps besides its cursor.
 	Entries(ctx context.Context, sensorRef string) ([]sensor.Entry, error)
 	// Complete records that the sensor, as it is defined by now, has brought all that it ever will.
@@ -37,7 +40,7 @@ type Runner interface {
 
 // Checker says for each item why it cannot become an event, or nil.
 type Checker interface {
-	Reasons(ctx context.Context, triggerRef string, items []sensor.Item) ([]error, error)
+	Reasons(ctx context.Context, trigger sensor.Trigger, items []sensor.Item) ([]error, error)
 }
 
 // Poller polls sensors.
@@ -124,7 +127,7 @@ func (p *Poller) order(ctx context.Context, in PollInput) (res PollResult, step 
 		res, err = p.attend(ctx, in.SensorRef)
 		return res, stepPoll, err
 	}
-	return p.poll(ctx, in.SensorRef, 0)
+	return p.poll(ctx, in.SensorRef, nil)
 }
 
 // The names of what Poll does, for metrics.
@@ -133,8 +136,8 @@ const (
 	stepStream = "stream"
 )
 
-// poll polls once. A batch that is in hand is somebody's who works on it beside the poll; 0: none is.
-func (p *Poller) poll(ctx context.Context, ref string, inHand int64) (res PollResult, step string, err error) {
+// poll polls once, for who attends to the sensor; nil: nobody does.
+func (p *Poller) poll(ctx context.Context, ref string, attending *attendance) (res PollResult, step string, err error) {
 	for {
 		turn, err := p.Store.Turn(ctx, ref)
 		if errors.Is(err, sensor.ErrNotFound) {
@@ -144,7 +147,7 @@ func (p *Poller) poll(ctx context.Context, ref string, inHand int64) (res PollRe
 		if err != nil {
 			return PollResult{}, stepPoll, err
 		}
-		turn.Pending = slices.DeleteFunc(turn.Pending, func(head sensor.BatchHead) bool { return head.ID == inHand })
+		turn.Pending = slices.DeleteFunc(turn.Pending, attending.worksOn)
 		res := PollResult{Spec: turn.Sensor.Spec(p.Settings).Fingerprint(), Inactive: inactive(turn.Sensor)}
 		idle, step := res.Inactive != "", stepPoll
 		switch {
@@ -154,7 +157,7 @@ func (p *Poller) poll(ctx context.Context, ref string, inHand int64) (res PollRe
 		case len(turn.Pending) > 0:
 			res = res.with(turn.Pending)
 		case !idle:
-			res, err = p.run(ctx, turn, res, nil)
+			res, err = p.run(ctx, &taking{Poller: p, turn: turn, attended: attending != nil}, res)
 		}
 		if errors.Is(err, sensor.ErrTurnLost) {
 			continue
@@ -163,81 +166,39 @@ func (p *Poller) poll(ctx context.Context, ref string, inHand int64) (res PollRe
 	}
 }
 
-// run runs the sensor's code and stores what it brings. If took is there, it is called with what became of each part;
-// otherwise that is in the result.
-func (p *Poller) run(ctx context.Context, turn sensor.Turn, res PollResult, took func(sensor.Appended)) (PollResult, error) {
-	turn.Sensor.DedupeTTL = cmp.Or(turn.Sensor.DedupeTTL, p.Settings.DedupeTTL)
+// run runs the sensor's code, which t stores what it brings of.
+func (p *Poller) run(ctx context.Context, t *taking, res PollResult) (PollResult, error) {
+	t.turn.Sensor.DedupeTTL = cmp.Or(t.turn.Sensor.DedupeTTL, p.Settings.DedupeTTL)
+	def := t.turn.Sensor
 	res.Host = p.Host
-	var heads []sensor.BatchHead
-	take := func(ctx context.Context, part sensor.Part) error {
-		part, err := p.withhold(ctx, turn.Sensor.TriggerRef, part)
-		if err != nil {
-			return err
-		}
-		appended, err := p.Store.Append(ctx, turn, part)
-		if err != nil {
-			return err
-		}
-		turn.TailSeq = appended.Seq
-		if part.Cursor != nil {
-			turn.Cursor = part.Cursor
-		}
-		if appended.Suppressed > 0 {
-			p.Metrics.Suppressed(turn.Sensor.TriggerRef, appended.Suppressed)
-		}
-		if took != nil {
-			took(appended)
-			return nil
-		}
-		heads = append(heads, appended.Batches...)
-		res.Suppressed += appended.Suppressed
-		return nil
-	}
 	poll, err := p.Runner.Poll(ctx, sensor.PollRequest{
-		Sensor: turn.Sensor, Cursor: turn.Cursor, Timeout: turn.Sensor.Spec(p.Settings).Timeout, Take: take,
-		Seq:     func() int64 { return turn.TailSeq },
-		Entries: func(ctx context.Context) ([]sensor.Entry, error) { return p.Store.Entries(ctx, turn.Sensor.Ref) },
+		Sensor: def, Cursor: t.turn.Cursor, Timeout: def.Spec(p.Settings).Timeout, Take: t.take,
+		Seq:     func() int64 { return t.turn.TailSeq },
+		Entries: func(ctx context.Context) ([]sensor.Entry, error) { return p.Store.Entries(ctx, def.Ref) },
 	})
+	res.Suppressed = t.suppressed
 	if waiting, ok := errors.AsType[*sensor.NotReady](err); ok {
 		res.Waiting, res.NextAfter = waiting.Reason, waiting.RetryAfter
 		return res, nil
 	}
 	if errors.Is(err, sensor.ErrNotFound) {
 		// The pack's code was replaced after the turn was read: the next attempt reads it anew.
-		return res, fmt.Errorf("polling %q: %v", turn.Sensor.Ref, err) //nolint:errorlint // it is not the sensor that is missing
+		return res, fmt.Errorf("polling %q: %v", def.Ref, err) //nolint:errorlint // it is not the sensor that is missing
 	}
 	if err != nil {
-		return res, fmt.Errorf("polling %q: %w", turn.Sensor.Ref, err)
+		return res, fmt.Errorf("polling %q: %w", def.Ref, err)
 	}
 	if poll.Done {
-		if err := p.Store.Complete(ctx, turn.Sensor); err != nil {
+		if err := p.Store.Complete(ctx, def); err != nil {
 			return res, err
 		}
 		res.Inactive = InactiveCompleted
 	}
-	p.Metrics.Run(turn.Sensor.Runtime, poll.Warm)
+	p.Metrics.Run(def.Runtime, poll.Warm)
 	res.NextAt, res.linger = poll.NextAt, poll.Linger
 	res.Again, res.NextAfter, res.Skip = poll.More, poll.NextAfter, clipText(poll.Skip, maxSkip)
 	res.Sandbox, res.Warm, res.Memory = poll.Sandbox, poll.Warm, poll.Usage.Memory
-	return res.with(heads), nil
-}
-
-// withhold takes the keys from items that will be refused: a payload that never becomes an event suppresses none.
-func (p *Poller) withhold(ctx context.Context, triggerRef string, part sensor.Part) (sensor.Part, error) {
-	if !slices.ContainsFunc(part.Items, func(item sensor.Item) bool { return item.Key != "" }) {
-		return part, nil
-	}
-	reasons, err := p.Checker.Reasons(ctx, triggerRef, part.Items)
-	if err != nil {
-		return part, fmt.Errorf("checking events with keys: %w", err)
-	}
-	part.Items = slices.Clone(part.Items)
-	for i, reason := range reasons {
-		if reason != nil {
-			part.Items[i].Key = ""
-		}
-	}
-	return part, nil
+	return res.with(t.heads), nil
 }
 
 // maxSkip bounds, in bytes, what the reason for a skipped poll adds to a workflow's history.

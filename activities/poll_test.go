@@ -68,6 +68,11 @@ func (s *tailStore) Append(_ context.Context, turn sensor.Turn, part sensor.Part
 	return appended, nil
 }
 
+// AppendEvents leaves the events to GenerateEvents.
+func (s *tailStore) AppendEvents(ctx context.Context, turn sensor.Turn, part sensor.Part) (sensor.Appended, error) {
+	return s.Append(ctx, turn, part)
+}
+
 func (s *tailStore) Entries(context.Context, string) ([]sensor.Entry, error) { return s.entries, nil }
 
 func (s *tailStore) Complete(_ context.Context, def sensor.Sensor) error {
@@ -96,7 +101,7 @@ func (uncounted) Run(string, bool)                   {}
 // refuses refuses one payload.
 type refuses string
 
-func (r refuses) Reasons(_ context.Context, _ string, items []sensor.Item) ([]error, error) {
+func (r refuses) Reasons(_ context.Context, _ sensor.Trigger, items []sensor.Item) ([]error, error) {
 	reasons := make([]error, len(items))
 	for i, item := range items {
 		if string(item.Payload) == string(r) {
@@ -134,13 +139,16 @@ func part(cursor string, keys ...string) sensor.Part {
 // What never becomes an event takes no key from what does.
 func TestRefusedPayloadsHaveNoKeys(t *testing.T) {
 	t.Parallel()
-	p := newPoller(&tailStore{turn: active()}, nil)
-	given := sensor.Part{Items: []sensor.Item{{Payload: []byte("refused"), Key: "k"}, {Payload: []byte("{}"), Key: "k"}}}
-	got, err := p.withhold(t.Context(), "t.a", given)
-	require.NoError(t, err)
-	require.Empty(t, got.Items[0].Key)
-	require.Equal(t, "k", got.Items[1].Key)
-	require.Equal(t, "k", given.Items[0].Key, "what the runner gave is as it was")
+	for _, attended := range []bool{false, true} {
+		store := &tailStore{turn: active()}
+		take := &taking{Poller: newPoller(store, nil), turn: active(), attended: attended}
+		given := sensor.Part{Items: []sensor.Item{{Payload: []byte("refused"), Key: "k"}, {Payload: []byte("{}"), Key: "k"}}}
+		require.NoError(t, take.take(t.Context(), given))
+		require.Len(t, store.parts, 1)
+		require.Empty(t, store.parts[0].Items[0].Key)
+		require.Equal(t, "k", store.parts[0].Items[1].Key)
+		require.Equal(t, "k", given.Items[0].Key, "what the runner gave is as it was")
+	}
 }
 
 func TestPollTakesParts(t *testing.T) {
@@ -157,7 +165,7 @@ func TestPollTakesParts(t *testing.T) {
 			Usage: sensor.Usage{Memory: 5},
 		}, nil
 	})
-	res, step, err := p.poll(t.Context(), "t.s", 0)
+	res, step, err := p.poll(t.Context(), "t.s", nil)
 	require.NoError(t, err)
 	require.Equal(t, stepPoll, step)
 	require.LessOrEqual(t, len(res.Skip), maxSkip)
@@ -189,7 +197,7 @@ func TestPollBeginsAnewWhenAnotherCameFirst(t *testing.T) {
 			}
 			return sensor.Poll{}, nil
 		})
-		res, _, err := p.poll(t.Context(), "t.s", 0)
+		res, _, err := p.poll(t.Context(), "t.s", nil)
 		require.NoError(t, err)
 		require.Equal(t, []string{`"begin"`, `"rival"`}, cursors)
 		require.Equal(t, 2, res.Suppressed, "of the second run alone")
@@ -204,7 +212,7 @@ func TestWhatAFailedPollBroughtStays(t *testing.T) {
 		require.NoError(t, req.Take(ctx, part(`1`, "a")))
 		return sensor.Poll{}, &sensor.Fault{Kind: sensor.FaultTimeout, Message: "too long"}
 	})
-	_, _, err := p.poll(t.Context(), "t.s", 0)
+	_, _, err := p.poll(t.Context(), "t.s", nil)
 	var fault *sensor.Fault
 	require.ErrorAs(t, err, &fault)
 	require.Len(t, store.parts, 1)
@@ -216,7 +224,7 @@ func TestPollOfCodeThatIsGone(t *testing.T) {
 	p := newPoller(&tailStore{turn: active()}, func(context.Context, sensor.PollRequest) (sensor.Poll, error) {
 		return sensor.Poll{}, fmt.Errorf("loading the pack archive: %w", sensor.ErrNotFound)
 	})
-	_, _, err := p.poll(t.Context(), "t.s", 0)
+	_, _, err := p.poll(t.Context(), "t.s", nil)
 	require.EqualError(t, err, `polling "t.s": loading the pack archive: not found`)
 	require.Equal(t, err, translate(err), "it is tried again")
 }
@@ -226,7 +234,7 @@ func TestPollOfCodeThatIsNotReady(t *testing.T) {
 	p := newPoller(&tailStore{turn: active()}, func(context.Context, sensor.PollRequest) (sensor.Poll, error) {
 		return sensor.Poll{}, fmt.Errorf("polling: %w", &sensor.NotReady{Reason: "installing", RetryAfter: 3 * time.Second})
 	})
-	res, _, err := p.poll(t.Context(), "t.s", 0)
+	res, _, err := p.poll(t.Context(), "t.s", nil)
 	require.NoError(t, err)
 	res.Spec = ""
 	res.heads = nil
@@ -255,7 +263,7 @@ func TestPollRunsNoCode(t *testing.T) {
 		p := newPoller(store, func(context.Context, sensor.PollRequest) (sensor.Poll, error) {
 			return sensor.Poll{}, errors.New("the code was run")
 		})
-		res, _, err := p.poll(t.Context(), "t.s", 0)
+		res, _, err := p.poll(t.Context(), "t.s", nil)
 		require.NoError(t, err, name)
 		res.Spec = ""
 		res.heads = nil

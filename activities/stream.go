@@ -12,6 +12,6 @@ func (p *Poller) stream(ctx context.Context, turn sensor.Turn, res PollResult) (
 	defer cancel()
 	following := p.Streams.follow(ctx, turn.Sensor)
 	defer following.stop()
-	res, err := p.run(ctx, turn, res, following.took)
+	res, err := p.run(ctx, &taking{Poller: p, turn: turn, took: following.took}, res)
 	return res, handedBack(ctx, err)
 }

@@ -17,13 +17,18 @@ const (
 	step = 8  // of them a poll
 )
 
+// drives are the ways in which a sensor is brought to rest.
+var drives = map[string]func(*line){
+	"started anew": (*line).until, "tried again": (*line).patient, "attended": (*line).attended,
+}
+
 // Whatever moment a worker dies at, once or twice, and whether its steps are tried again or the sensor is started anew:
 // the rows and the messages are those of a worker that never died.
 func TestEveryCrashPointComesToTheSame(t *testing.T) {
 	t.Parallel()
 	for _, p := range points {
 		for times := 1; times <= 2; times++ {
-			for name, drive := range map[string]func(*line){"started anew": (*line).until, "tried again": (*line).patient} {
+			for name, drive := range drives {
 				t.Run(fmt.Sprintf("%s, %d times, %s", p, times, name), func(t *testing.T) {
 					t.Parallel()
 					s := stack.New(t, nil)
@@ -61,11 +66,15 @@ func TestManyWorkersOnOneSensor(t *testing.T) {
 	s.Apply(numbers)
 	messages := s.Watch()
 	var wg sync.WaitGroup
-	for range 4 {
+	for n := range 4 {
 		l := newLine(t, s, &source{step: step, last: last})
+		poll := l.poll
+		if n%2 == 1 {
+			poll = l.attend
+		}
 		wg.Go(func() {
 			for range 200 {
-				worked, err := l.cycle()
+				worked, err := l.cycleOf(poll)
 				if err == nil && !worked {
 					return
 				}

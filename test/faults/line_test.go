@@ -141,16 +141,17 @@ func newLine(t *testing.T, s *stack.Stack, src activities.Runner) *line {
 	db, broker := frailStore{s.Store, c}, frailPublisher{publisher, c}
 	settings := sensor.Settings{Timeout: time.Minute, PollInterval: time.Second, MaxRestartAttempts: 3, DedupeTTL: time.Hour}
 	recent := &activities.RecentEvents{}
+	generator := &activities.Generator{Store: db, Publisher: broker, Schemas: schema.NewCache(10), Recent: recent, Metrics: uncounted{}}
+	matcher := activities.NewMatcher(activities.MatcherConfig{
+		Store: db, Publisher: broker, Recent: recent, Metrics: uncounted{}, Logger: zap.NewNop(),
+	})
 	l := &line{
 		crashes: c, t: t, ref: "t.numbers", stack: s,
 		poller: &activities.Poller{
 			Store: db, Checker: &activities.Generator{Store: s.Store, Schemas: schema.NewCache(10)}, Runner: src, Settings: settings,
-			Metrics: uncounted{},
+			Metrics: uncounted{}, Drainer: &activities.Drainer{Store: db, Generator: generator, Matcher: matcher},
 		},
-		generator: &activities.Generator{Store: db, Publisher: broker, Schemas: schema.NewCache(10), Recent: recent, Metrics: uncounted{}},
-		matcher: activities.NewMatcher(activities.MatcherConfig{
-			Store: db, Publisher: broker, Recent: recent, Metrics: uncounted{}, Logger: zap.NewNop(),
-		}),
+		generator: generator, matcher: matcher,
 	}
 	var suite testsuite.WorkflowTestSuite
 	l.env = suite.NewTestActivityEnvironment()
@@ -161,10 +162,12 @@ func newLine(t *testing.T, s *stack.Stack, src activities.Runner) *line {
 }
 
 // cycle polls once and works off the batch; false when there was none. It fails where a crash is due.
-func (l *line) cycle() (bool, error) {
-	polled, err := l.poll()
+func (l *line) cycle() (bool, error) { return l.cycleOf(l.poll) }
+
+func (l *line) cycleOf(poll func() (activities.PollResult, error)) (bool, error) {
+	polled, err := poll()
 	if err != nil || polled.BatchID == 0 {
-		return false, err
+		return polled.Batches > 0, err
 	}
 	if err := l.generate(polled.BatchID); err != nil {
 		return false, err
@@ -175,6 +178,15 @@ func (l *line) cycle() (bool, error) {
 func (l *line) poll() (res activities.PollResult, err error) {
 	err = l.execute(l.poller.Poll, activities.PollInput{SensorRef: l.ref}, &res)
 	return res, err
+}
+
+// attend polls as of a sensor whose polls are short, which works off what it brings as far as it can.
+func (l *line) attend() (res activities.PollResult, err error) {
+	value, err := l.env.ExecuteLocalActivity(l.poller.Poll, activities.PollInput{SensorRef: l.ref})
+	if err != nil {
+		return res, err
+	}
+	return res, value.Get(&res)
 }
 
 func (l *line) generate(id int64) error {
@@ -196,8 +208,19 @@ func (l *line) execute(activity, in, out any) error {
 // until runs cycles as a workflow would that is started anew after every crash, until nothing comes any more.
 func (l *line) until() {
 	l.t.Helper()
+	l.untilRest(l.cycle)
+}
+
+// attended is until of a sensor whose polls are short.
+func (l *line) attended() {
+	l.t.Helper()
+	l.untilRest(func() (bool, error) { return l.cycleOf(l.attend) })
+}
+
+func (l *line) untilRest(cycle func() (bool, error)) {
+	l.t.Helper()
 	for range 1000 {
-		worked, err := l.cycle()
+		worked, err := cycle()
 		if err != nil {
 			require.ErrorContains(l.t, err, errCrash.Error())
 			continue

@@ -84,6 +84,12 @@ func (s frailStore) Append(ctx context.Context, turn sensor.Turn, part sensor.Pa
 	})
 }
 
+func (s frailStore) AppendEvents(ctx context.Context, turn sensor.Turn, part sensor.Part) (sensor.Appended, error) {
+	return around(s.crashes, beforePollSaved, afterPollSaved, func() (sensor.Appended, error) {
+		return s.Store.AppendEvents(ctx, turn, part)
+	})
+}
+
 func (s frailStore) CommitEvents(ctx context.Context, b sensor.Batch, events []sensor.NewEvent, rejected []sensor.Rejection) ([]sensor.Event, error) {
 	return around(s.crashes, beforeEventsCommitted, afterEventsCommitted, func() ([]sensor.Event, error) {
 		return s.Store.CommitEvents(ctx, b, events, rejected)

@@ -82,7 +82,7 @@ func newIntake(t *testing.T, db intake.Store) *intake.Intake {
 func TestDeliveriesSurviveEveryCrash(t *testing.T) {
 	t.Parallel()
 	for _, p := range points {
-		for name, drive := range map[string]func(*line){"started anew": (*line).until, "tried again": (*line).patient} {
+		for name, drive := range drives {
 			t.Run(fmt.Sprintf("%s, %s", p, name), func(t *testing.T) {
 				t.Parallel()
 				s := stack.New(t, nil)
@@ -162,6 +162,7 @@ func TestManySendersAndWorkersOnOneWebhook(t *testing.T) {
 					return
 				default:
 					_, _ = l.cycle() // crashes, and turns that are lost
+					_, _ = l.cycleOf(l.attend)
 				}
 			}
 		})
