@@ -6,11 +6,14 @@ import (
 )
 
 // When many timers are due in the same second, the engine could not wake all of their workflows in it. So those of one
-// process are woken one after the other before it, and their polls wait for the second in the process.
+// process, but for the first few, are woken one after the other before it, and their polls wait for the second in the
+// process.
 const (
-	apart   = 5 * time.Millisecond // between two that are woken
-	maxLead = 6 * time.Second      // well within a workflow task, which lasts as long as the poll
-	purge   = time.Minute          // how often what is over is forgotten
+	few     = 3                       // timers of a second that are woken at their instants
+	ahead   = 1500 * time.Millisecond // how long before its instant the last of the others is woken
+	apart   = 5 * time.Millisecond    // between two that are woken
+	maxLead = 7 * time.Second         // well within a workflow task, which lasts as long as the poll
+	purge   = time.Minute             // how often what is over is forgotten
 )
 
 // crowd knows which timers this process expects in which second. It is safe for concurrent use.
@@ -57,5 +60,8 @@ func (c *crowd) lead(ref string, due time.Time) time.Duration {
 }
 
 func lead(position int) time.Duration {
-	return time.Duration(position) % (maxLead / apart) * apart
+	if position < few {
+		return 0
+	}
+	return ahead + time.Duration(position-few)%((maxLead-ahead)/apart)*apart
 }

@@ -262,12 +262,16 @@ func TestACrowdIsWokenBeforeItsSecond(t *testing.T) {
 	for i := range 100 {
 		b.def.Ref, b.cursor = fmt.Sprintf("house.clock%d", i), nil
 		b.poll("11:59:50")
-		require.Equal(t, time.Duration(i+1)*5*time.Millisecond, noon.Sub(b.last.NextAt))
+		want := 1500*time.Millisecond + time.Duration(i-2)*5*time.Millisecond
+		if i < 2 {
+			want = 0 // nobody knows yet that it will be a crowd
+		}
+		require.Equal(t, want, noon.Sub(b.last.NextAt))
 	}
 	b.poll("11:59:59.500")
 	require.Equal(t, []string{"12:00:00"}, b.times(), "it waits for its second")
 	require.Zero(t, b.fired[0].LateMS)
-	b.def.Ref, b.cursor = "house.clock7", json.RawMessage(`{"until": "2026-11-26T11:00:00Z", "schedules": null}`)
+	b.def.Ref, b.cursor = "house.clock1", json.RawMessage(`{"until": "2026-11-26T11:00:00Z", "schedules": null}`)
 	b.poll("11:59:59.500")
 	require.Empty(t, b.fired, "it is not to be woken yet")
 }
