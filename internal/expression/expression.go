@@ -94,6 +94,9 @@ func compile(rule Rule, text string, condition bool) (*Program, error) {
 	if found := knownFields(ast); len(found) > 0 {
 		return nil, found
 	}
+	if found := env.constantFailures(ast); len(found) > 0 {
+		return nil, found
+	}
 	if estimate, err := env.cel.EstimateCost(ast, nil); err == nil && estimate.Min > MaxCost {
 		return nil, Problems{{Line: 1, Column: 1, Message: fmt.Sprintf(
 			"costs at least %d, and an expression may cost %d: use smaller loops", estimate.Min, MaxCost)}}

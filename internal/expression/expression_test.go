@@ -75,6 +75,9 @@ func TestJSON(t *testing.T) {
 		`regex.replace("a-b", "-", "_")`:                   `"a_b"`,
 		`"%s: %d".format([payload.branch, payload.files])`: `"main: 7"`,
 		`payload.ok ? "<&>" : ""`:                          `"<&>"`,
+		`optional.none().orValue(1) + payload.files`:       `8`,
+		`timestamp(payload.when).getHours("+05:30")`:       `12`,
+		`[optional.of(payload.files)].size()`:              `1`,
 	} {
 		program, err := expression.Compile(rule, text)
 		require.NoError(t, err, text)
@@ -97,7 +100,7 @@ func TestFailures(t *testing.T) {
 		`payload.huge > 1`:               `the number 1e400 is too large`,
 		`1.0 / 0.0`:                      `JSON cannot express`,
 		`type(payload)`:                  `JSON cannot express`,
-		`payload.files / 0`:              `division by zero`,
+		`payload.files / size("")`:       `division by zero`,
 		`timestamp(payload.branch)`:      `timestamp(payload.branch)`,
 		`payload.files.startsWith("a")`:  `does not take values of these types`,
 		`payload.user.tags.all(a, lists.range(10000).map(x, x * x).size() > 1)`: `costs more than`,
@@ -185,6 +188,13 @@ func TestProblems(t *testing.T) {
 		`"abc"`:                       `is a text: a condition is true or false`,
 		`"a".matches("(")`:            `missing closing )`,
 		`"a".matches("(x{1000}){9}")`: `column`,
+		`payload.n > 1 / 0`:           `line 1, column 15: 1 / 0 fails on every event: division by zero`,
+		`payload.n % 0 == 1`:          `payload.n % 0 fails on every event: it divides by zero`,
+		`regex.extract(payload.x, "(").hasValue()`:                         `fails on every event: error parsing regexp: missing closing )`,
+		`payload.ok ? [1][5] > 1 : true`:                                   `[1][5] > 1 fails on every event: index out of bounds: 5`,
+		`payload.list.exists(x, x == json.parse("{"))`:                     `json.parse("{") fails on every event`,
+		`timestamp(payload.at).getHours("Nowhere/City") > 8`:               `fails on every event: unknown time zone Nowhere/City`,
+		`size(base64.decode("%%")) > 1`:                                    `fails on every event: illegal base64`,
 		`lists.range(1000).map(a, lists.range(1000).map(b, b)).size() > 1`: `costs at least`,
 		strings.Repeat("(", 200) + "1" + strings.Repeat(")", 200):          `line 1`,
 		strings.Repeat("1 + ", 3000) + "1 > 0":                             `expression code point size exceeds limit`,

@@ -28,6 +28,10 @@ type shape struct {
 	kind   string            // string, integer, number, boolean, array or object; empty: not known
 	fields map[string]*shape // of an object; nil: not known
 	items  *shape            // of a list
+
+	null     bool            // it may be null, as its list of types says
+	required map[string]bool // the fields that an object always has; nil: nobody says which
+	combined bool            // more is said of it in ways that are not looked at
 }
 
 // combining are the keywords that say in other ways what there may be.
@@ -39,10 +43,21 @@ func shapeOf(raw json.RawMessage) *shape {
 		return nil
 	}
 	s := &shape{}
-	_ = json.Unmarshal(schema["type"], &s.kind) // a list of types stays unknown
+	if json.Unmarshal(schema["type"], &s.kind) != nil { // a list of types stays unknown
+		var kinds []string
+		_ = json.Unmarshal(schema["type"], &kinds)
+		s.null = slices.Contains(kinds, "null")
+	}
 	s.items = shapeOf(schema["items"])
-	closed := string(schema["additionalProperties"])
-	if slices.ContainsFunc(combining, func(key string) bool { return schema[key] != nil }) || closed != "" && closed != "false" {
+	var required []string
+	if json.Unmarshal(schema["required"], &required) == nil && schema["required"] != nil {
+		s.required = map[string]bool{}
+		for _, name := range required {
+			s.required[name] = true
+		}
+	}
+	s.combined = slices.ContainsFunc(combining, func(key string) bool { return schema[key] != nil })
+	if closed := string(schema["additionalProperties"]); s.combined || closed != "" && closed != "false" {
 		return s
 	}
 	var properties map[string]json.RawMessage

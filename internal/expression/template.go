@@ -33,6 +33,7 @@ type located struct {
 	*Program
 	path         []string // keys and indexes that lead to its text
 	line, column int      // where it begins in the text
+	part         bool     // of a text, and not all of it
 }
 
 // PathProblem is a problem in a text of a template.
@@ -91,15 +92,6 @@ func (t *Template) Render(ctx context.Context, in *Input) (json.RawMessage, erro
 		return nil, &Failure{fmt.Sprintf("the parameters cannot be stored: %v", err)}
 	}
 	return e.out.Bytes(), nil
-}
-
-// Check compares the expressions with what payloads are like, see Program.Check.
-func (t *Template) Check(s *Schema) (problems, warnings PathProblems) {
-	for _, p := range t.programs {
-		bad, odd := p.Program.Check(s)
-		problems, warnings = append(problems, p.at(bad)...), append(warnings, p.at(odd)...)
-	}
-	return problems, warnings
 }
 
 // at moves problems of the expression to where it stands.
@@ -191,7 +183,7 @@ func (c *templateCompiler) text(text string, path []string) node {
 	for _, p := range pieces {
 		part := textPart{literal: p.literal}
 		if p.isTemplate {
-			part.program = &located{path: path, line: p.line, column: p.column}
+			part.program = &located{path: path, line: p.line, column: p.column, part: len(pieces) > 1}
 			if part.program.Program, err = Compile(c.rule, p.expression); err != nil {
 				if found, ok := errors.AsType[Problems](err); ok {
 					c.problems = append(c.problems, part.program.at(found)...)

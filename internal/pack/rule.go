@@ -86,15 +86,13 @@ func (l *loader) checkRule(s section, r sensor.Rule) {
 	if t == nil {
 		return
 	}
-	if t.out != nil {
-		wrong, odd := compiled.Check(t.out)
-		if wrong != nil {
-			s.invalid(wrong, s.doc.report)
-			return
-		}
-		if odd != nil {
-			s.invalid(odd, l.warnAbout(s))
-		}
+	wrong, odd := compiled.Check(cmp.Or(t.out, expression.NewSchema(nil)))
+	if odd != nil {
+		s.invalid(odd, l.warnAbout(s))
+	}
+	if wrong != nil {
+		s.invalid(wrong, s.doc.report)
+		return
 	}
 	l.trySamples(s, compiled, t.samples)
 }

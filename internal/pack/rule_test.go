@@ -2,6 +2,7 @@ package pack_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,6 +10,13 @@ import (
 
 	"github.com/attune-automation/sensors/internal/pack"
 )
+
+// unsaid is the warning about a field that nobody lists as required.
+func unsaid(line int) string {
+	return fmt.Sprintf("rules/release.yaml:%d: action.params.n: column 11: nothing says that an event has payload.files, and without it "+
+		"there are no parameters: list it as required in the trigger's out_schema, add a condition on it, or write a default, such as "+
+		"payload.?files.orValue(...)", line)
+}
 
 // What is wrong with expressions and templates is said with file, line, field and column; what is probably a slip is a
 // warning.
@@ -70,7 +78,7 @@ action: {ref: a.b, params: {n: "{{ payload.files }}"}}`,
 			problems: `rules/release.yaml:3: action.params: fails on out_schema.examples[1] of triggers/push.yaml, which the rule matches: action.params.n: payload.files: files is missing`},
 		"not on those that it does not match": {rule: `
 conditions: [{field: branch, operator: equals, value: main}]
-action: {ref: a.b, params: {n: "{{ payload.files }}"}}`},
+action: {ref: a.b, params: {n: "{{ payload.files }}"}}`, warnings: unsaid(4)},
 		"no result for an example": {rule: `
 cel: payload.files > 3
 action: {ref: a.b}`,

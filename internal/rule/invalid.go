@@ -47,14 +47,15 @@ func (i *Invalid) Unwrap() []error {
 }
 
 // Check compares the rule with what payloads of its trigger are like. What is wrong is certain: no payload of that
-// schema could do. A warning is probably a slip. Both are nil if there is nothing to say.
+// schema could do, or one could for which parameters cannot be rendered though the rule matches it. A warning is probably a
+// slip. Both are nil if there is nothing to say.
 func (c *Compiled) Check(s *expression.Schema) (wrong, warnings *Invalid) {
 	wrong, warnings = &Invalid{}, &Invalid{}
 	if c.cel != nil {
-		wrong.CEL, warnings.CEL = c.cel.Check(s)
+		wrong.CEL, warnings.CEL = c.cel.CheckCondition(s, expression.GivenBy(c.conditions, nil))
 	}
 	if c.params != nil {
-		wrong.Params, warnings.Params = c.params.Check(s)
+		wrong.Params, warnings.Params = c.params.Check(s, expression.GivenBy(c.conditions, c.cel))
 	}
 	if wrong.empty() {
 		wrong = nil
