@@ -89,6 +89,8 @@ func (b *batches) EnforcementsOfBatch(context.Context, int64) ([]sensor.Enforcem
 	return nil, nil
 }
 
+func (b *batches) HeldOfBatch(context.Context, int64) (sensor.Held, error) { return sensor.Held{}, nil }
+
 func (b *batches) PublishEnforcements(context.Context, []sensor.Enforcement) error { return nil }
 
 func (b *batches) FinishBatch(_ context.Context, id int64) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,6 +26,8 @@ type MatchStore interface {
 	CommitEnforcements(ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match) ([]sensor.Enforcement, error)
 	// EnforcementsOfBatch returns the batch's enforcement rows in order.
 	EnforcementsOfBatch(ctx context.Context, batchID int64) ([]sensor.Enforcement, error)
+	// HeldOfBatch returns what became of the batch's matches that were held back, and the groups that it opened.
+	HeldOfBatch(ctx context.Context, batchID int64) (sensor.Held, error)
 	// FinishBatch records that every message of the batch is confirmed.
 	FinishBatch(ctx context.Context, id int64) error
 }
@@ -34,10 +37,12 @@ type EnforcementPublisher interface {
 	PublishEnforcements(ctx context.Context, enforcements []sensor.Enforcement) error
 }
 
-// ActionStarter has actions carried out that are this service's own.
+// ActionStarter has done what follows from matches and is this service's own to do. It does not wait for that.
 type ActionStarter interface {
-	// Dispatch makes sure that those of a batch's enforcements are carried out. It does not wait for that.
+	// Dispatch makes sure that the actions of a batch's enforcements are carried out.
 	Dispatch(ctx context.Context, batchID int64) error
+	// StartGroup makes sure that a group is closed when its time has come.
+	StartGroup(ctx context.Context, group sensor.GroupHead) error
 }
 
 // MatcherConfig says what a Matcher works with.
@@ -90,7 +95,8 @@ func (m *Matcher) MatchRules(ctx context.Context, in BatchInput) (MatchResult, e
 }
 
 func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
-	enforcements, done, err := m.enforcements(ctx, batchID)
+	found, done, err := m.results(ctx, batchID)
+	enforcements := found.enforcements
 	if err != nil || done {
 		return len(enforcements), err
 	}
@@ -102,50 +108,92 @@ func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
 			return 0, err
 		}
 	}
+	if err := startGroups(ctx, found.held.Groups, m.actions); err != nil {
+		return 0, err
+	}
 	return len(enforcements), m.store.FinishBatch(ctx, batchID)
 }
 
-// enforcements returns those of a batch, which it writes unless they are written; done says that the batch is finished.
-func (m *Matcher) enforcements(ctx context.Context, batchID int64) (enforcements []sensor.Enforcement, done bool, err error) {
+// matchResults is what the matches of a batch came to.
+type matchResults struct {
+	enforcements []sensor.Enforcement
+	held         sensor.Held
+}
+
+// results returns those of a batch, which it writes unless they are written; done says that the batch is finished.
+func (m *Matcher) results(ctx context.Context, batchID int64) (found matchResults, done bool, err error) {
 	if events := m.recent.take(batchID); events != nil { // just generated: if somebody has matched them since, the rows say so
-		enforcements, err = m.write(ctx, batchID, events)
-		return enforcements, false, err
+		found, err = m.write(ctx, batchID, events)
+		return found, false, err
 	}
 	batch, err := m.store.BatchHeader(ctx, batchID)
 	if err != nil {
-		return nil, false, err
+		return found, false, err
 	}
 	if batch.Status == sensor.BatchMatched || batch.Status == sensor.BatchDone {
-		enforcements, err = m.store.EnforcementsOfBatch(ctx, batchID)
-		return enforcements, batch.Status == sensor.BatchDone, err
+		done = batch.Status == sensor.BatchDone
+		if found.enforcements, err = m.store.EnforcementsOfBatch(ctx, batchID); err == nil && !done {
+			found.held, err = m.store.HeldOfBatch(ctx, batchID)
+		}
+		return found, done, err
 	}
 	events, err := m.store.EventsOfBatch(ctx, batchID)
 	if err != nil {
-		return nil, false, err
+		return found, false, err
 	}
-	enforcements, err = m.write(ctx, batchID, events)
-	return enforcements, false, err
+	found, err = m.write(ctx, batchID, events)
+	return found, false, err
 }
 
-// write evaluates on each event of a batch the rules of its trigger, and writes an enforcement for each match.
-func (m *Matcher) write(ctx context.Context, batchID int64, events []sensor.Event) ([]sensor.Enforcement, error) {
+// write evaluates on each event of a batch the rules of its trigger, and writes an enforcement for each match, or what
+// holds it back.
+func (m *Matcher) write(ctx context.Context, batchID int64, events []sensor.Event) (found matchResults, err error) {
 	if len(events) == 0 { // every payload was refused, or there was none
-		return nil, nil
+		return found, nil
 	}
 	rules, matches, err := m.evaluate(ctx, events)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	enforcements, err := m.store.CommitEnforcements(ctx, batchID, rules.versions(), matches)
-	if err != nil {
-		return nil, err
+	if found.enforcements, err = m.store.CommitEnforcements(ctx, batchID, rules.versions(), matches); err != nil {
+		return found, err
 	}
-	written, failed := byTrigger(enforcements)
+	if slices.ContainsFunc(matches, func(m sensor.Match) bool { return m.Grouping != nil }) {
+		if found.held, err = m.store.HeldOfBatch(ctx, batchID); err != nil {
+			return found, err
+		}
+	}
+	written, failed := byTrigger(found.enforcements)
 	for trigger := range rules {
 		m.metrics.Enforcements(trigger, written[trigger])
 		m.metrics.Failed(trigger, failed[trigger])
 	}
-	return enforcements, nil
+	for _, h := range found.held.Counts {
+		m.metrics.Held(h.TriggerRef, h.State, h.Matches)
+	}
+	return found, nil
+}
+
+// startGroups has the groups that a batch opened closed in time, some at once.
+func startGroups(ctx context.Context, groups []sensor.GroupHead, by ActionStarter) error {
+	next := make(chan sensor.GroupHead, len(groups))
+	for _, g := range groups {
+		next <- g
+	}
+	close(next)
+	errs := make([]error, min(parallelDispatches, len(groups)))
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			for g := range next {
+				if errs[i] = by.StartGroup(ctx, g); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // evaluate matches events with the rules as they are now. A rule that takes too much is tripped, and the events are matched

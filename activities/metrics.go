@@ -9,7 +9,7 @@ import (
 
 // Metrics counts what the steps do. Labels are few and bounded: triggers, never sensors or rules.
 type Metrics interface {
-	// Step observes one run of poll, stream, generate or match; outcome is ok, empty, sensor_error or error.
+	// Step observes one run of poll, stream, generate, match or close; outcome is ok, empty, sensor_error or error.
 	Step(step, outcome string, d time.Duration)
 	// Events counts event rows written.
 	Events(trigger string, n int)
@@ -24,6 +24,8 @@ type Metrics interface {
 	Rejected(trigger string, n int)
 	// Suppressed counts payloads that were dropped because their key was there already, by the sensor's first trigger.
 	Suppressed(trigger string, n int)
+	// Held counts matches of throttled rules that were held back, by the state that they came to.
+	Held(trigger, state string, n int)
 	// Run counts one run of a sensor's code; a warm one was in a process of an earlier poll.
 	Run(runtime string, warm bool)
 }

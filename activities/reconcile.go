@@ -22,6 +22,10 @@ type FleetStore interface {
 	UnfinishedSensors(ctx context.Context, olderThan time.Duration, limit int) ([]string, error)
 	// OrphanDispatches returns batches of which actions have waited for so long that nobody may be at work on them.
 	OrphanDispatches(ctx context.Context, olderThan time.Duration, limit int) ([]int64, error)
+	// OverdueGroups returns groups that should have been closed for so long that nobody may be at work on them.
+	OverdueGroups(ctx context.Context, olderThan time.Duration, limit int) ([]sensor.GroupHead, error)
+	// SweepGroups deletes groups that no longer hold back anything, at most limit of them, and returns how many it did.
+	SweepGroups(ctx context.Context, limit int) (int, error)
 	// SweepKeys deletes keys of events that have expired, at most limit of them, and returns how many it did.
 	SweepKeys(ctx context.Context, limit int) (int, error)
 	// WaitingWebhooks returns sensors that have deliveries that have waited for a poll for so long.
@@ -49,6 +53,8 @@ type Fleet interface {
 	ResumeEmit(ctx context.Context, batchID int64) error
 	// Dispatch makes sure that the actions of a batch's enforcements are carried out.
 	Dispatch(ctx context.Context, batchID int64) error
+	// StartGroup makes sure that a group is closed when its time has come.
+	StartGroup(ctx context.Context, group sensor.GroupHead) error
 	// Wake tells a running sensor what its stream brought, or that it has batches in hand.
 	Wake(ctx context.Context, ref string, news Brought) error
 	// Listens says whether any worker listens on a queue of polls.
@@ -59,6 +65,7 @@ const (
 	// orphanAge is how long stored payloads may wait for the workflow that works on them.
 	orphanAge   = time.Minute
 	orphanLimit = 100
+	groupLimit  = 1000
 	// sweepLimit is how many expired keys, or old deliveries, are deleted at a time.
 	sweepLimit = 10_000
 )
@@ -122,10 +129,12 @@ func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 	r.startMissing(ctx, &report, sensors, running, failed)
 	r.resumeEmits(ctx, &report)
 	r.resumeDispatches(ctx, &report)
+	r.resumeGroups(ctx, &report)
 	r.drain(ctx, &report, sensors, running)
 	r.fetch(ctx, &report, sensors, running, failed)
 	r.findUnserved(ctx, &report, sensors)
 	r.sweep(ctx, &report, "deleting expired keys", r.Store.SweepKeys)
+	r.sweep(ctx, &report, "deleting groups that hold back nothing", r.Store.SweepGroups)
 	r.sweep(ctx, &report, "deleting old deliveries", func(ctx context.Context, limit int) (int, error) {
 		return r.Store.SweepDeliveries(ctx, r.Keep, limit)
 	})
@@ -209,6 +218,17 @@ func (r *Reconciler) resumeDispatches(ctx context.Context, report *Report) {
 	r.note(report, "", "looking for actions that nobody has carried out", err)
 	for _, id := range ids {
 		r.note(report, fmt.Sprintf("batch %d", id), "carrying out the actions of", r.Fleet.Dispatch(ctx, id))
+	}
+}
+
+func (r *Reconciler) resumeGroups(ctx context.Context, report *Report) {
+	groups, err := r.Store.OverdueGroups(ctx, orphanAge, groupLimit)
+	r.note(report, "", "looking for groups that nobody has closed", err)
+	for _, g := range groups {
+		if ctx.Err() != nil {
+			return
+		}
+		r.note(report, fmt.Sprintf("group %d", g.ID), "closing", r.Fleet.StartGroup(ctx, g))
 	}
 }
 

@@ -68,6 +68,11 @@ func (f *fakeFleet) Dispatch(_ context.Context, batchID int64) error {
 	return err
 }
 
+func (f *fakeFleet) StartGroup(_ context.Context, group sensor.GroupHead) error {
+	_, err := f.note(fmt.Sprintf("group %d", group.ID))
+	return err
+}
+
 func (f *fakeFleet) note(what string) (bool, error) {
 	f.done = append(f.done, what)
 	return true, nil
@@ -78,6 +83,7 @@ type fakeStore struct {
 	unfinished []string
 	orphans    []int64
 	actions    []int64
+	overdue    []sensor.GroupHead
 	waiting    []string
 	expired    *int // keys
 	old        *int // deliveries
@@ -96,6 +102,12 @@ func (s fakeStore) UnfinishedSensors(context.Context, time.Duration, int) ([]str
 func (s fakeStore) OrphanDispatches(context.Context, time.Duration, int) ([]int64, error) {
 	return s.actions, nil
 }
+
+func (s fakeStore) OverdueGroups(context.Context, time.Duration, int) ([]sensor.GroupHead, error) {
+	return s.overdue, nil
+}
+
+func (s fakeStore) SweepGroups(context.Context, int) (int, error) { return 0, nil }
 
 func (s fakeStore) SweepKeys(_ context.Context, limit int) (int, error) {
 	return sweepSome(s.expired, limit)
@@ -165,9 +177,9 @@ func TestReconcile(t *testing.T) {
 			check: func(t *testing.T, r Report) { require.Equal(t, []string{"starting p.a: no"}, r.Errors) },
 		},
 		"finishes what nobody else will": {
-			store: fakeStore{sensors: []sensor.Sensor{{Ref: "p.off"}}, orphans: []int64{7}, actions: []int64{9}, unfinished: []string{"p.off", "p.gone"}},
+			store: fakeStore{sensors: []sensor.Sensor{{Ref: "p.off"}}, orphans: []int64{7}, actions: []int64{9}, overdue: []sensor.GroupHead{{ID: 4}}, unfinished: []string{"p.off", "p.gone"}},
 			fleet: fakeFleet{}, limit: 0,
-			want:  []string{"dispatch 9", "resume", "start p.gone", "start p.off"},
+			want:  []string{"dispatch 9", "group 4", "resume", "start p.gone", "start p.off"},
 			check: func(t *testing.T, r Report) { require.Equal(t, 3, r.Resumed) },
 		},
 		"has deliveries fetched": {

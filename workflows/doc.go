@@ -12,4 +12,5 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflow(EmitEvent)
 	r.RegisterWorkflow(Replay)
 	r.RegisterWorkflow(Dispatch)
+	r.RegisterWorkflow(Group)
 }

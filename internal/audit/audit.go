@@ -3,7 +3,8 @@
 //
 //  1. Every payload of a committed batch has exactly one event row, or is refused with a reason; and a key suppresses
 //     nothing but what is an event already, or will be. So it is with every delivery that a webhook accepted.
-//  2. Every event has exactly one enforcement of each enabled rule that matches it.
+//  2. Every event has exactly one enforcement of each enabled rule that matches it; or, of a rule with a throttle, one match
+//     that is held back instead, for an enforcement that is there, or will be when its group's time has come.
 //  3. Every event and enforcement was published, always under the same message ID; but for those enforcements that failed.
 //  4. The order of a sensor's events is the order of its polls.
 //  5. A cursor never moves without the events that it stands for.
@@ -105,6 +106,9 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 			return err
 		}
 		if err := a.enforcements(v.Enforcements(ctx)); err != nil {
+			return err
+		}
+		if err := a.held(v.Groups(ctx), v.Answers(ctx)); err != nil {
 			return err
 		}
 		if err := a.keys(v.Keys(ctx)); err != nil {

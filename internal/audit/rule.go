@@ -69,6 +69,7 @@ func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset
 		}
 		a.report.Evaluations++
 		enforced, shadowed := slices.Contains(e.RuleRefs, r.Ref), slices.Contains(e.ShadowRefs, r.Ref)
+		held := slices.Contains(e.HeldRefs, r.Ref)
 		switch matches = matches && r.InForce(); {
 		case enforced && r.Shadow:
 			a.find(2, subject, "has an enforcement of rule %s, which is a shadow", r.Ref)
@@ -76,7 +77,11 @@ func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset
 			a.find(2, subject, "is recorded as a match of the shadow rule %s, which it is not", r.Ref)
 		case matches && r.Shadow && !shadowed:
 			a.find(2, subject, "matches the shadow rule %s, but that is not recorded", r.Ref)
-		case matches && r.Shadow:
+		case held && !(matches && r.Groups() && !r.Shadow):
+			a.find(2, subject, "is held back as a match of rule %s, which does not hold it back", r.Ref)
+		case held && enforced:
+			a.find(2, subject, "has an enforcement of rule %s, and is held back by it, too", r.Ref)
+		case matches && (r.Shadow || held):
 		case matches && !enforced:
 			a.find(2, subject, "matches rule %s, but has no enforcement of it", r.Ref)
 		case !matches && enforced && !r.Enabled:

@@ -49,7 +49,8 @@ type EnforcementCreated struct {
 	EventID int64 `json:"event_id"`
 	// Ref of the event's trigger.
 	TriggerRef string `json:"trigger_ref"`
-	// What is to be done: {"action": ref, "params": {...}}, templates rendered for this event.
+	// What is to be done: {"action": ref, "params": {...}}, templates rendered for this event; and what it stands for, if its
+	// rule groups matches: "group": {"id", "by", "count", "since", "until", "events": [...]}.
 	Config json.RawMessage `json:"config"`
 	// The event's payload, any JSON value.
 	Payload json.RawMessage `json:"payload"`

@@ -29,6 +29,7 @@ type Metrics struct {
 	overruns     metric.Int64Counter
 	rejected     metric.Int64Counter
 	suppressed   metric.Int64Counter
+	held         metric.Int64Counter
 	runs         metric.Int64Counter
 	published    metric.Int64Counter
 	webhooks     webhookMetrics
@@ -63,7 +64,7 @@ func durations() sdkmetric.View {
 }
 
 func (m *Metrics) createInstruments() error {
-	var errs [10]error
+	var errs [11]error
 	m.steps, errs[0] = m.meter.Float64Histogram("attune_step_duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of the steps of a sensor's cycle."))
 	m.events, errs[1] = m.meter.Int64Counter("attune_events",
@@ -84,6 +85,8 @@ func (m *Metrics) createInstruments() error {
 		metric.WithDescription("Enforcements written without parameters, because these could not be rendered."))
 	m.overruns, errs[9] = m.meter.Int64Counter("attune_rule_overruns",
 		metric.WithDescription("Evaluations of rules that took longer than they may, by the part that took most of it."))
+	m.held, errs[10] = m.meter.Int64Counter("attune_held_matches",
+		metric.WithDescription("Matches that the throttle of their rule held back, by what they came to."))
 	return errors.Join(append(errs[:], m.createWebhookInstruments())...)
 }
 
@@ -99,7 +102,7 @@ func (m *Metrics) TemporalHandler() client.MetricsHandler {
 	})
 }
 
-// Step records one run of a step: poll, stream, generate or match. Outcomes are ok, empty, sensor_error and error.
+// Step records one run of a step: poll, stream, generate, match or close. Outcomes are ok, empty, sensor_error and error.
 func (m *Metrics) Step(step, outcome string, d time.Duration) {
 	m.steps.Record(context.Background(), d.Seconds(),
 		metric.WithAttributes(attribute.String("step", step), attribute.String("outcome", outcome)))
@@ -125,6 +128,12 @@ func (m *Metrics) Rejected(trigger string, n int) { count(m.rejected, "trigger",
 
 // Suppressed counts n payloads that were dropped because their key was there already, by their sensor's first trigger.
 func (m *Metrics) Suppressed(trigger string, n int) { count(m.suppressed, "trigger", trigger, n) }
+
+// Held counts n matches of a trigger's events that the throttle of their rule held back, by the state that they came to.
+func (m *Metrics) Held(trigger, state string, n int) {
+	m.held.Add(context.Background(), int64(n),
+		metric.WithAttributes(attribute.String("trigger", trigger), attribute.String("state", state)))
+}
 
 // Run counts one run of a sensor's code, by its runtime and whether the process was there already.
 func (m *Metrics) Run(runtime string, warm bool) {

@@ -54,3 +54,43 @@ func NewGroup(id int64, key string, count int, since time.Time, events []GroupEv
 	}
 	return g
 }
+
+// The statuses of a stored group.
+const (
+	GroupOpen    = "open"    // it takes matches
+	GroupClosed  = "closed"  // its enforcement is written
+	GroupDone    = "done"    // and confirmed by the broker
+	GroupExpired = "expired" // what it waited for has not come
+	GroupDropped = "dropped" // its rule is gone, or orders nothing any more
+)
+
+// GroupHead is what the workflow of a group needs to know of it.
+type GroupHead struct {
+	ID  int64     `json:"id"`
+	Due time.Time `json:"due"` // when it is to be closed
+}
+
+// GroupRenderer returns the action's parameters for the event that the enforcement of a group is of, as Grouping's Render.
+type GroupRenderer func(ctx context.Context, r *Rule, event *Event, group json.RawMessage) (params json.RawMessage, reason string, err error)
+
+// ClosedGroup is what became of a group whose time had come.
+type ClosedGroup struct {
+	Status      string
+	Reason      string        // why it has no enforcement; empty: it has one, or is open
+	Wait        time.Duration // until it can be closed; 0: it is
+	Enforcement *Enforcement  // of one that is closed; nil: it has none, or all is done
+	BatchID     int64         // of the enforcement's event
+}
+
+// Held is what a batch's matches came to that were held back.
+type Held struct {
+	Counts []HeldCount
+	Groups []GroupHead // that the batch has opened, and whose workflow is to see to them
+}
+
+// HeldCount is how many matches of a trigger's events came to one state, see package throttle.
+type HeldCount struct {
+	TriggerRef string
+	State      string
+	Matches    int
+}

@@ -29,6 +29,9 @@ func (s *Service) register(w worker.Worker, steps *steps) {
 	w.RegisterActivity(&activities.Emitter{Store: s.store})
 	w.RegisterActivity(&activities.Replayer{Store: s.store, Matcher: steps.matcher})
 	w.RegisterActivity(&activities.Dispatcher{Store: s.store, Target: s.dispatcher})
+	w.RegisterActivity(&activities.GroupCloser{
+		Store: s.store, Publisher: s.publisher, Actions: s.fleet, Metrics: s.metrics,
+	})
 	w.RegisterActivity(&activities.Reconciler{
 		Store: s.store, Fleet: s.fleet, Settings: settings, Limit: s.config.Sensor.MaxConcurrentSensors,
 		Interval: s.config.Sensor.ManagerInterval, Keep: s.config.Webhooks.DeliveryTTL, Logger: s.logger.Named("manager"),

@@ -45,6 +45,7 @@ type AuditEvent struct {
 	Ruleset     *int64   // of its trigger that it was matched against; nil: not yet
 	RuleRefs    []string // sorted; a rule that is there twice is a fault
 	ShadowRefs  []string // of the shadow rules that it is recorded as a match of
+	HeldRefs    []string // of the rules whose throttle holds its match back
 }
 
 // AuditEnforcement is what a message of an enforcement is known by. One of a replay that goes on counts as one of a batch
@@ -56,6 +57,22 @@ type AuditEnforcement struct {
 	Status      string
 	BatchStatus sensor.BatchStatus
 	Created     time.Time
+}
+
+// AuditGroup is a group of matches whose enforcement is written when its time has come, and that is open or not finished.
+type AuditGroup struct {
+	ID      int64
+	RuleRef string
+	Status  string
+	Due     time.Time
+}
+
+// AuditAnswer is a match that is held back for an enforcement of another event that is not there, though its event is.
+type AuditAnswer struct {
+	EventID    int64
+	RuleRef    string
+	State      string
+	AnsweredBy int64
 }
 
 // AuditKey is a key that suppresses events, with what there is of the event that it is of.
@@ -115,7 +132,8 @@ func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] {
 	return stream[AuditEvent](ctx, v.tx, "reading events", `
 		select `+eventColumns+`, b.seq, b.status as batch_status, (b.rulesets ->> e.trigger_ref)::bigint as ruleset,
 			array(select n.rule_ref from attune.enforcement n where n.event = e.id and n.replay is null order by n.rule_ref) as rule_refs,
-			array(select m.rule_ref from attune.shadow_match m where m.event = e.id) as shadow_refs
+			array(select m.rule_ref from attune.shadow_match m where m.event = e.id) as shadow_refs,
+			array(select h.rule_ref from attune.held_match h where h.event = e.id) as held_refs
 		from attune.event e join attune.poll_batch b on b.id = e.batch
 		order by b.sensor_ref, b.seq, b.id, e.position`)
 }
@@ -124,12 +142,33 @@ func (v *AuditView) Events(ctx context.Context) iter.Seq2[AuditEvent, error] {
 func (v *AuditView) Enforcements(ctx context.Context) iter.Seq2[AuditEnforcement, error] {
 	return stream[AuditEnforcement](ctx, v.tx, "reading enforcements", `
 		select n.id, n.rule_ref, n.event as event_id, n.status, n.created,
-			case when n.replay is not null and r.finished is null then 'matched' else b.status end as batch_status
+			case when n.replay is not null and r.finished is null or exists (
+				select from attune.match_group g where g.event = n.event and g.rule_ref = n.rule_ref and g.status = 'closed'
+			) then 'matched' else b.status end as batch_status
 		from attune.enforcement n
 		join attune.event e on e.id = n.event
 		join attune.poll_batch b on b.id = e.batch
 		left join attune.replay r on r.id = n.replay
 		order by n.id`)
+}
+
+// Groups yields every group of matches that is still to be closed, or finished, by ID.
+func (v *AuditView) Groups(ctx context.Context) iter.Seq2[AuditGroup, error] {
+	return stream[AuditGroup](ctx, v.tx, "reading groups", `
+		select g.id, g.rule_ref, g.status, g.due from attune.match_group g
+		where g.status in ('open', 'closed') and `+waiting+` order by g.id`)
+}
+
+// Answers yields every match that is held back for an enforcement that is not there. That of an event which retention has
+// deleted is not missed.
+func (v *AuditView) Answers(ctx context.Context) iter.Seq2[AuditAnswer, error] {
+	return stream[AuditAnswer](ctx, v.tx, "reading matches that are held back", `
+		select h.event as event_id, h.rule_ref, h.state, h.answered_by
+		from attune.held_match h join attune.event e on e.id = h.answered_by
+		where not exists (
+			select from attune.enforcement n where n.event = h.answered_by and n.rule_ref = split_part(h.rule_ref, '/', 1)
+		)
+		order by h.event`)
 }
 
 // Keys yields every key that has not expired and whose batch is there: retention may have deleted that of an older one.

@@ -48,7 +48,7 @@ func TestAudit(t *testing.T) {
 		require.Len(t, seen, 3)
 		require.Equal(t, store.AuditEvent{
 			Event: events[1], Seq: 1, BatchStatus: sensor.BatchDone, Ruleset: &ruleset,
-			RuleRefs: []string{"shop.big", "shop.every"}, ShadowRefs: []string{},
+			RuleRefs: []string{"shop.big", "shop.every"}, ShadowRefs: []string{}, HeldRefs: []string{},
 		}, seen[1])
 		require.Equal(t, system, seen[2].BatchID)
 

@@ -117,7 +117,8 @@ func (t *throttling) load(ctx context.Context, matches []sensor.Match) error {
 		from unnest(@rules::text[], @kinds::text[], @keys::text[]) as w (rule_ref, kind, key)
 		join attune.match_group g on g.rule_ref = w.rule_ref and g.kind = w.kind and md5(g.key) = md5(w.key) and g.key = w.key
 			and g.status = 'open'
-		order by g.opened, g.id`, pgx.NamedArgs{"rules": rules, "kinds": kinds, "keys": keys})
+		order by g.opened, g.id
+		for update of g`, pgx.NamedArgs{"rules": rules, "kinds": kinds, "keys": keys})
 	if err != nil {
 		return err
 	}

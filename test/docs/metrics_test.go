@@ -32,6 +32,7 @@ func metricNames(t *testing.T) []string {
 	}))
 	m.Rejected("t", 1)
 	m.Suppressed("t", 1)
+	m.Held("t", "suppressed", 1)
 	m.Run("core.exec", false)
 	m.Published(messaging.OutcomeConfirmed, 1)
 	require.NoError(t, m.ObservePolls(func() int { return 1 }, 1))

@@ -38,6 +38,7 @@ func TestEveryCrashPointComesToTheSame(t *testing.T) {
 					l.left[p] = times
 					drive(l)
 					require.Zero(t, l.left[p], "the crash happened")
+					require.Len(t, l.groups.started, 1, "what collects has a workflow that closes it")
 					sound(t, s, messages)
 				})
 			}

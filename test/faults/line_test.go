@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ import (
 )
 
 // numbers is a pack whose sensor is played by source; small numbers match one rule, all match another, every seventh is
-// refused, and every fifth is of another trigger, which has one rule.
+// refused, and every fifth is of another trigger, which has one rule. Three more rules match all, and hold most of it back.
 const numbers = `
 -- pack.yaml --
 ref: t
@@ -51,6 +52,21 @@ action: {ref: core.echo}
 ref: t.fifths
 trigger: t.fifth
 conditions: [{field: event.occurred_at, operator: starts_with, value: "2026-01-01T"}]
+action: {ref: core.echo}
+-- rules/once.yaml --
+ref: t.once
+trigger: t.number
+throttle: {once_within: 1h, group_by: [trigger.ref]}
+action: {ref: core.echo}
+-- rules/third.yaml --
+ref: t.third
+trigger: t.number
+throttle: {at_least: 3, within: 1h}
+action: {ref: core.echo, params: {numbers: "{{ events.map(e, e.payload.n) }}"}}
+-- rules/gather.yaml --
+ref: t.gather
+trigger: t.number
+throttle: {once_after: 1h}
 action: {ref: core.echo}
 -- bin/numbers --
 #!/bin/sh
@@ -103,7 +119,11 @@ func item(n int) sensor.Item {
 
 // want is what n numbers come to.
 func want(n int) (events, enforcements, rejected int) {
+	matches := 0 // of the rules that hold back
 	for i := 1; i <= n; i++ {
+		if i%7 != 0 && i%5 != 0 {
+			matches++
+		}
 		switch {
 		case i%7 == 0:
 			rejected++
@@ -115,7 +135,7 @@ func want(n int) (events, enforcements, rejected int) {
 			events, enforcements = events+1, enforcements+1
 		}
 	}
-	return events, enforcements, rejected
+	return events, enforcements + 1 + matches/3, rejected
 }
 
 // line is the three steps, as a worker that crashes runs them.
@@ -128,6 +148,22 @@ type line struct {
 	poller    *activities.Poller
 	generator *activities.Generator
 	matcher   *activities.Matcher
+	groups    *groups
+}
+
+// groups takes the groups that are to be closed.
+type groups struct {
+	mu      sync.Mutex
+	started map[int64]bool
+}
+
+func (g *groups) Dispatch(context.Context, int64) error { return nil }
+
+func (g *groups) StartGroup(_ context.Context, group sensor.GroupHead) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.started[group.ID] = true
+	return nil
 }
 
 // newLine returns a line of its own on a shared system.
@@ -141,12 +177,13 @@ func newLine(t *testing.T, s *stack.Stack, src activities.Runner) *line {
 	db, broker := frailStore{s.Store, c}, frailPublisher{publisher, c}
 	settings := sensor.Settings{Timeout: time.Minute, PollInterval: time.Second, MaxRestartAttempts: 3, DedupeTTL: time.Hour}
 	recent := &activities.RecentEvents{}
+	started := &groups{started: map[int64]bool{}}
 	generator := &activities.Generator{Store: db, Publisher: broker, Schemas: schema.NewCache(10), Recent: recent, Metrics: uncounted{}}
 	matcher := activities.NewMatcher(activities.MatcherConfig{
-		Store: db, Publisher: broker, Recent: recent, Metrics: uncounted{}, Logger: zap.NewNop(),
+		Store: db, Publisher: broker, Recent: recent, Actions: started, Metrics: uncounted{}, Logger: zap.NewNop(),
 	})
 	l := &line{
-		crashes: c, t: t, ref: "t.numbers", stack: s,
+		groups: started, crashes: c, t: t, ref: "t.numbers", stack: s,
 		poller: &activities.Poller{
 			Store: db, Checker: &activities.Generator{Store: s.Store, Schemas: schema.NewCache(10)}, Runner: src, Settings: settings,
 			Metrics: uncounted{}, Drainer: &activities.Drainer{Store: db, Generator: generator, Matcher: matcher},
@@ -268,6 +305,7 @@ func (uncounted) Failed(string, int)                 {}
 func (uncounted) Rejected(string, int)               {}
 func (uncounted) Suppressed(string, int)             {}
 func (uncounted) Overrun(string, string)             {}
+func (uncounted) Held(string, string, int)           {}
 func (uncounted) Run(string, bool)                   {}
 
 // number is the n of an event.
