@@ -11,9 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/attune-automation/sensors/internal/cli"
+	"github.com/attune-automation/sensors/internal/runner/jail"
 )
 
 func main() {
+	if jail.RunWarden(os.Args) {
+		return
+	}
 	if err := seclude(); err != nil {
 		fmt.Fprintln(os.Stderr, "starter:", err)
 		os.Exit(2)
@@ -21,7 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.Env{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Warden: true,
 	}))
 }
 

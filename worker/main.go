@@ -15,10 +15,14 @@ import (
 
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/logging"
+	"github.com/attune-automation/sensors/internal/runner/jail"
 	"github.com/attune-automation/sensors/internal/service"
 )
 
 func main() {
+	if jail.RunWarden(os.Args) {
+		return
+	}
 	if err := seclude(); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
@@ -96,7 +100,7 @@ func start(ctx context.Context, f flags, environ []string, stdout, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	err = service.Run(ctx, cfg, logger)
+	err = service.Run(ctx, service.Config{Settings: cfg, Logger: logger, Warden: true})
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -25,6 +25,7 @@ type Env struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Environ []string // as os.Environ returns it
+	Warden  bool     // see jail.Config
 }
 
 // no is an answer, not a fault: the exit code is 1. Its message may be empty, when the output says it all.

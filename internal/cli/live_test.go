@@ -56,7 +56,9 @@ func (b *bench) withWorker() *bench {
 	require.NoError(b.t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- service.Run(ctx, cfg, zaptest.NewLogger(b.t, zaptest.Level(zap.WarnLevel))) }()
+	go func() {
+		done <- service.Run(ctx, service.Config{Settings: cfg, Logger: zaptest.NewLogger(b.t, zaptest.Level(zap.WarnLevel))})
+	}()
 	b.t.Cleanup(func() {
 		stop()
 		require.NoError(b.t, <-done)

@@ -22,7 +22,7 @@ func (s *session) runTarget(ctx context.Context, t *target, flags trial, r *tria
 	if err != nil {
 		return err
 	}
-	run, err := openTrialRunner(cfg, t.archives, s.env.Environ)
+	run, err := openTrialRunner(cfg, t.archives, s.env)
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ type trialRunner struct {
 	dir  string // of the logs
 }
 
-func openTrialRunner(cfg config.Config, from archives, environ []string) (_ *trialRunner, err error) {
-	processes, err := setup.Processes(cfg, environ)
+func openTrialRunner(cfg config.Config, from archives, env Env) (_ *trialRunner, err error) {
+	processes, err := setup.Processes(cfg, env.Environ)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func openTrialRunner(cfg config.Config, from archives, environ []string) (_ *tri
 		return nil, err
 	}
 	processes.Archives, processes.Logs = from, t.logs
-	processes.WarmProcesses = 0
+	processes.WarmProcesses, processes.Warden = 0, env.Warden
 	t.Runner, err = process.New(processes)
 	return t, err
 }

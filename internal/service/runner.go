@@ -32,7 +32,7 @@ func (s *Service) openCode() (*code, error) {
 	if err != nil {
 		return nil, err
 	}
-	processes.Archives, processes.Logs, processes.Logger = s.store, c.logs, logger
+	processes.Archives, processes.Logs, processes.Logger, processes.Warden = s.store, c.logs, logger, s.warden
 	c.processes, err = process.New(processes)
 	if err != nil {
 		return nil, errors.Join(err, c.logs.Close())

@@ -27,10 +27,18 @@ import (
 	"github.com/attune-automation/sensors/internal/store"
 )
 
+// Config is what a worker is run with.
+type Config struct {
+	Settings config.Config
+	Logger   *zap.Logger
+	Warden   bool // see jail.Config
+}
+
 // Service is one worker process.
 type Service struct {
 	config     config.Config
 	logger     *zap.Logger
+	warden     bool
 	store      *store.Store
 	publisher  *messaging.Publisher
 	temporal   client.Client
@@ -51,8 +59,8 @@ type Service struct {
 
 // Run runs a worker until ctx ends, and then stops it within the configured time. It waits for servers that are not
 // there yet: /readyz says which.
-func Run(ctx context.Context, cfg config.Config, logger *zap.Logger) error {
-	s, err := newService(ctx, cfg, logger)
+func Run(ctx context.Context, cfg Config) error {
+	s, err := newService(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -73,9 +81,10 @@ func Run(ctx context.Context, cfg config.Config, logger *zap.Logger) error {
 	return s.work(ctx)
 }
 
-func newService(ctx context.Context, cfg config.Config, logger *zap.Logger) (*Service, error) {
+func newService(ctx context.Context, with Config) (*Service, error) {
+	cfg, logger := with.Settings, with.Logger
 	s := &Service{
-		config: cfg, logger: logger, places: newPlaces(cfg.Worker.MaxConcurrentPolls, cfg.Worker.Queues),
+		config: cfg, logger: logger, warden: with.Warden, places: newPlaces(cfg.Worker.MaxConcurrentPolls, cfg.Worker.Queues),
 		local: newLocalPlaces(localActivities), bell: activities.NewBell(),
 	}
 	var err error

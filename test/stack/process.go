@@ -19,6 +19,7 @@ import (
 
 	"github.com/attune-automation/sensors/internal/config"
 	"github.com/attune-automation/sensors/internal/logging"
+	"github.com/attune-automation/sensors/internal/runner/jail"
 	"github.com/attune-automation/sensors/internal/service"
 )
 
@@ -42,6 +43,9 @@ const (
 
 // Main is the TestMain of a package that starts workers in processes of their own: those are the test binary itself.
 func Main(m *testing.M) {
+	if jail.RunWarden(os.Args) {
+		return
+	}
 	if os.Getenv(asWorker) != "" {
 		os.Exit(work())
 	}
@@ -83,7 +87,7 @@ func runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return service.Run(ctx, cfg, logger)
+	return service.Run(ctx, service.Config{Settings: cfg, Logger: logger, Warden: true})
 }
 
 // Process is a worker in a process of its own.

@@ -185,7 +185,7 @@ func (s *Stack) StartWorker(change ...func(*config.Config)) *Worker {
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Worker{stop: cancel, done: make(chan error, 1)}
-	go func() { w.done <- service.Run(ctx, cfg, logger) }()
+	go func() { w.done <- service.Run(ctx, service.Config{Settings: cfg, Logger: logger}) }()
 	s.t.Cleanup(func() { require.NoError(s.t, w.Stop()) })
 	return w
 }

@@ -22,7 +22,7 @@ type box struct {
 	exited  <-chan struct{}
 	init    *handle
 	report  *report
-	mark    mark         // if this process dies while bwrap sets up, the next worker finds what is left by it
+	mark    mark         // if this process dies while bwrap sets up, what is left is found by it
 	proc    *procfs      // of the sandbox; nil when the program ended before it could be opened
 	hostPID atomic.Int64 // of the program; 0: not found yet
 	host    *procfs
@@ -190,8 +190,13 @@ func (b *box) kill() {
 	b.init.killGroup()
 	_ = b.init.kill()
 	if !b.init.awaitDeath(time.Now().Add(initGrace)) {
-		sweep(b.host, b.mark, b.monitor.pid, nil)
+		b.hunt().once()
 	}
+}
+
+// hunt is for all but the monitor.
+func (b *box) hunt() hunt {
+	return hunt{host: b.host, prey: b.mark.is, except: b.monitor.pid, heir: true}
 }
 
 // initGrace is how long process 1 of a sandbox may take to die with all others, and then the monitor.
@@ -228,7 +233,7 @@ func (b *box) bury(deadline time.Time) (fate, bool) {
 // buryUnknown is for a bwrap that was stopped before it said what process 1 is. That may wait at the gate.
 func (b *box) buryUnknown(deadline time.Time) bool {
 	_ = b.monitor.kill()
-	if !await(b.exited, deadline) || !exterminate(b.host, b.mark, b.monitor.pid, deadline, nil) {
+	if !await(b.exited, deadline) || !b.hunt().until(deadline) {
 		return false
 	}
 	b.monitor.reap()

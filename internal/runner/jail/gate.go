@@ -15,7 +15,7 @@ import (
 // gate is what bwrap waits at when the sandbox is ready: a pipe that it reads one byte from.
 //
 // bwrap keeps the writing end open, too: if this process dies, it does not see the end of the pipe and starts a program
-// that nobody limits, but waits until the next worker kills it.
+// that nobody limits, but waits until the warden kills it.
 type gate struct {
 	report *report
 	says   *os.File // the report's other end

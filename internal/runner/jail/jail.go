@@ -36,6 +36,9 @@ type Config struct {
 	// hidden from it, and a file that is replaced while it runs appears again: prefer folders.
 	Hidden []string
 	Temp   string // folder for the programs' temporary folders where there is no bwrap; default: the system's
+	// Warden says that the main function of this process calls RunWarden first. Then nothing outlives this process, also
+	// if it is killed; otherwise what programs without a sandbox started may, until the next Jail is made.
+	Warden bool
 	Logger *zap.Logger
 }
 
@@ -50,6 +53,7 @@ type Jail struct {
 	starter *starter // of programs in bwrap
 	sealed  *starter // of others
 	temps   *temps
+	warden  warden
 	sampler *sampler
 	files   memoryFiles
 	bwrap   *bwrap // nil: it does not work, or is not wanted
@@ -75,14 +79,17 @@ func New(cfg Config) (*Jail, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Jail{wanted: cmp.Or(cfg.Mode, ModeAuto), hidden: slices.Concat(cfg.Hidden, []string{sandboxRun}), self: self, host: host, sampler: newSampler(host)}
+	j := &Jail{
+		wanted: cmp.Or(cfg.Mode, ModeAuto), hidden: slices.Concat(cfg.Hidden, []string{sandboxRun}), self: self, host: host,
+		warden: warden{wanted: cfg.Warden, self: self}, sampler: newSampler(host),
+	}
 	logger := cmp.Or(cfg.Logger, zap.NewNop())
 	j.starter, _ = newStarter(func() error { return nil })
 	if j.sealed, err = newStarter(sealThread); err != nil {
 		logger.Warn("programs without a sandbox could hide from their end: the kernel does not seal their processes", zap.Error(err))
 	}
-	if killed := killOrphans(host, self, time.Now().Add(killGrace)); killed > 0 {
-		logger.Warn("ended processes that a killed worker left", zap.Int("processes", killed))
+	if killOrphans(host, self, time.Now().Add(killGrace)) {
+		logger.Warn("ended processes that a killed worker left")
 	}
 	if j.files, err = newMemoryFiles(); err == nil {
 		j.temps, err = newTemps(cfg.Temp)
@@ -145,6 +152,7 @@ func (j *Jail) Reason() error { return j.reason }
 func (j *Jail) Close() error {
 	j.starter.close()
 	j.sealed.close()
+	j.warden.close()
 	if j.temps == nil {
 		return nil
 	}

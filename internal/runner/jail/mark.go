@@ -60,6 +60,9 @@ func (w worker) newMark() mark {
 	}
 }
 
+// marked says whether a mark is of one of the worker's programs.
+func (w worker) marked(m mark) bool { return m.max == w.newMark().max && m.workerPID() == w.pid }
+
 // readMark returns the mark of a process. Processes of users that this one has no say over, and those that are gone, have
 // none.
 func readMark(pid int) (mark, bool) {
@@ -95,6 +98,9 @@ func (m mark) set(pid int) error {
 	return nil
 }
 
+// is says whether another mark is the same.
+func (m mark) is(other mark) bool { return m == other }
+
 // workerPID returns the PID of the worker that set the mark.
 func (m mark) workerPID() int { return int(m.cur >> 34 & (1<<22 - 1)) }
 
@@ -104,5 +110,8 @@ func (m mark) orphaned(self worker, host *procfs) bool {
 		return false
 	}
 	by, err := host.stat(m.workerPID())
-	return err != nil || by.state == 'Z' || by.start&(1<<30-1) != m.max>>26&(1<<30-1)
+	if err != nil {
+		return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
+	}
+	return by.state == 'Z' || by.start&(1<<30-1) != m.max>>26&(1<<30-1)
 }

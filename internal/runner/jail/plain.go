@@ -91,7 +91,12 @@ func (f *plain) count(usage syscall.Rusage) {
 
 func (f *plain) kill() {
 	_ = unix.Kill(-f.leader.pid, unix.SIGKILL)
-	sweep(f.host, f.mark, f.leader.pid, f.count)
+	f.hunt().once()
+}
+
+// hunt is for all but the leader.
+func (f *plain) hunt() hunt {
+	return hunt{host: f.host, prey: f.mark.is, except: f.leader.pid, reaped: f.count, heir: true}
 }
 
 func (f *plain) bury(deadline time.Time) (fate, bool) {
@@ -102,7 +107,7 @@ func (f *plain) bury(deadline time.Time) (fate, bool) {
 			return f.fate, false
 		}
 	}
-	if !exterminate(f.host, f.mark, f.leader.pid, deadline, f.count) {
+	if !f.hunt().until(deadline) {
 		return f.fate, false
 	}
 	if !f.dead {

@@ -127,6 +127,12 @@ func (p *procfs) stat(pid int) (stat, error) {
 	return parseStat(text)
 }
 
+// dead says whether a process is gone or a zombie.
+func (p *procfs) dead(pid int) bool {
+	s, err := p.stat(pid)
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) || err == nil && s.state == 'Z'
+}
+
 // parseStat parses "PID (COMM) STATE PARENT ...", see proc_pid_stat(5). COMM may hold anything.
 func parseStat(text []byte) (stat, error) {
 	begin, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')

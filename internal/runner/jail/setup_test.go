@@ -12,9 +12,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/attune-automation/sensors/internal/runner/jail"
 )
+
+// TestMain makes this test's processes wardens, too.
+func TestMain(m *testing.M) {
+	if jail.RunWarden(os.Args) {
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // patience is for what must happen, on a busy machine.
 const patience = 20 * time.Second
@@ -31,7 +40,7 @@ type bundle struct {
 func setup(t testing.TB, mode jail.Mode, change ...func(*jail.Config)) *bundle {
 	t.Helper()
 	b := &bundle{dir: t.TempDir(), temp: t.TempDir(), mode: mode}
-	cfg := jail.Config{Mode: mode, Temp: b.temp}
+	cfg := jail.Config{Mode: mode, Temp: b.temp, Warden: true}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -171,21 +180,43 @@ func survivors(t testing.TB, token string) string {
 	return strings.Join(found, ", ")
 }
 
+// held says whether a process has a lock on a file.
+func held(t testing.TB, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return "its lock: " + err.Error()
+	}
+	return ""
+}
+
 // zombies names the dead children of this process.
 func zombies(t testing.TB) string {
 	t.Helper()
 	var found []string
+	for _, pid := range children(t, "Z") {
+		found = append(found, fmt.Sprintf("zombie %d %s", pid, comm(pid)))
+	}
+	return strings.Join(found, ", ")
+}
+
+// children returns those of this process that are in one of the states, as /proc/PID/stat has them.
+func children(t testing.TB, states string) []int {
+	t.Helper()
+	var found []int
 	for _, pid := range processes(t) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			continue
 		}
 		_, rest, _ := strings.Cut(string(text), ") ")
-		if strings.HasPrefix(rest, "Z "+strconv.Itoa(os.Getpid())+" ") {
-			found = append(found, fmt.Sprintf("zombie %d %s", pid, comm(pid)))
+		if len(rest) > 0 && strings.Contains(states, rest[:1]) && strings.HasPrefix(rest[1:], " "+strconv.Itoa(os.Getpid())+" ") {
+			found = append(found, pid)
 		}
 	}
-	return strings.Join(found, ", ")
+	return found
 }
 
 func comm(pid int) string {

@@ -52,6 +52,9 @@ func (j *Jail) grant(cmd Command) (Mode, error) {
 }
 
 func (j *Jail) start(ctx context.Context, mode Mode, cmd Command) (*Process, error) {
+	if err := j.warden.ensure(); err != nil {
+		return nil, err
+	}
 	p := &Process{mode: mode, limits: cmd.Limits, breach: make(chan Breach, 1), sampler: j.sampler, files: j.files}
 	if mode == ModeBwrap {
 		b, err := j.startBox(ctx, cmd)

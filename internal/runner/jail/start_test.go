@@ -247,7 +247,7 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 	err = os.WriteFile(path, program, 0o755)
 	syscall.ForkLock.RUnlock()
 	require.NoError(t, err)
-	tests := "TestNothingIsLeft|TestOther|TestWhat|TestIt|TestThe|TestOnly|TestLimits|TestUsage|TestHow|TestPrograms"
+	tests := "TestNothing|TestAKilled|TestOther|TestWhat|TestIt|TestThe|TestOnly|TestLimits|TestUsage|TestHow|TestPrograms"
 	cmd := exec.Command(path, "-test.run", tests)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + dir, "HOME=" + dir}

@@ -5,35 +5,72 @@ import (
 	"time"
 )
 
-// exterminate kills and reaps all that carries the mark, but for one that the caller reaps. It returns false when
-// something is left at the deadline. That nothing is there has to be seen twice: a look at all processes takes a while, and
-// what dies meanwhile may have left something where it has looked already.
-func exterminate(host *procfs, m mark, except int, deadline time.Time, reaped func(syscall.Rusage)) bool {
-	pause := 100 * time.Microsecond
-	for clean := 0; ; time.Sleep(pause) { // what was killed needs a moment to die
-		if sweep(host, m, except, reaped) > 0 {
-			clean, pause = 0, min(2*pause, 20*time.Millisecond)
-		} else if clean++; clean == 2 {
+// hunt kills processes that it knows by their mark, and reaps those that become children of this one.
+type hunt struct {
+	host   *procfs
+	prey   func(mark) bool
+	except int                  // one that the caller reaps; 0: none
+	reaped func(syscall.Rusage) // nil: who was reaped does not matter
+	heir   bool                 // all of the prey become children of this process when their parents have died
+}
+
+// quiet is how long a hunt that is not an heir's must have found nothing.
+const quiet = 100 * time.Millisecond
+
+// until hunts until nothing is left, or returns false when something is at the deadline.
+//
+// One that forks and ends again and again may not be found by a look: some processes are listed and then visited, and
+// what was listed may be dead when it is visited, with a child that is not on the list. But the dead stay until they are
+// reaped: an heir, who alone reaps them, knows that nothing is left once it has found neither living nor dead. Others
+// look again and again for a while.
+func (h hunt) until(deadline time.Time) bool {
+	pause, found := 100*time.Microsecond, time.Now()
+	for ; ; time.Sleep(pause) { // what was killed needs a moment to die
+		began := time.Now()
+		switch {
+		case h.once():
+			found, pause = began, min(2*pause, 20*time.Millisecond)
+		case h.heir, began.Sub(found) > quiet:
 			return true
+		default:
+			pause = time.Millisecond
 		}
-		if time.Now().After(deadline) {
-			return clean > 0
+		if began.After(deadline) {
+			return false
 		}
 	}
 }
 
-// sweep kills what carries the mark and reaps what is dead of it. It returns how much was not dead.
-func sweep(host *procfs, want mark, except int, reaped func(syscall.Rusage)) (found int) {
-	_ = host.each(func(pid int) {
-		if pid == except {
+// once looks at all processes, kills the prey and reaps the dead. It returns whether it found any; dead ones count for heirs.
+func (h hunt) once() (found bool) {
+	_ = h.host.each(func(pid int) {
+		if pid == h.except {
 			return
 		}
-		if m, ok := readMark(pid); ok && m == want && !reapOrphan(pid, reaped) {
-			found++
-			killMarked(pid, want)
+		if m, ok := readMark(pid); !ok || !h.prey(m) {
+			return
+		}
+		switch dead := reapOrphan(pid, h.reaped) || !h.heir && h.host.dead(pid); {
+		case !dead:
+			found = true
+			h.kill(pid)
+		case h.heir:
+			found = true
 		}
 	})
 	return found
+}
+
+// kill kills a process if it is prey. Its mark is read while its handle is held, so that no other process can be hit.
+func (h hunt) kill(pid int) {
+	target, err := openHandle(pid)
+	if err != nil {
+		return
+	}
+	defer target.close()
+	if m, ok := readMark(pid); ok && h.prey(m) {
+		_ = target.kill()
+	}
 }
 
 // reapOrphan reaps a marked process if it is dead and has become a child of this one.
@@ -49,41 +86,12 @@ func reapOrphan(pid int, reaped func(syscall.Rusage)) bool {
 	return true
 }
 
-// killMarked kills a process if it has the mark. The mark is read while its handle is held, so that no other process
-// can be hit.
-func killMarked(pid int, want mark) {
-	target, err := openHandle(pid)
-	if err != nil {
-		return
+// killOrphans kills what workers left that were killed themselves, and returns whether there was anything.
+func killOrphans(host *procfs, self worker, deadline time.Time) bool {
+	h := hunt{host: host, prey: func(m mark) bool { return m.orphaned(self, host) }}
+	if !h.once() {
+		return false
 	}
-	defer target.close()
-	if m, ok := readMark(pid); ok && m == want {
-		_ = target.kill()
-	}
-}
-
-// killOrphans kills what workers left that were killed themselves. If it has become this process's, it is reaped, too.
-func killOrphans(host *procfs, self worker, deadline time.Time) (killed int) {
-	for {
-		found := 0
-		for m, pids := range takeCensus(host) {
-			if !m.orphaned(self, host) {
-				continue
-			}
-			for _, pid := range pids {
-				if reapOrphan(pid, nil) {
-					continue
-				}
-				if s, err := host.stat(pid); err == nil && s.state != 'Z' {
-					found++
-					killMarked(pid, m)
-				}
-			}
-		}
-		if found == 0 || time.Now().After(deadline) {
-			return killed
-		}
-		killed += found
-		time.Sleep(time.Millisecond) // what was killed needs a moment to die
-	}
+	h.until(deadline)
+	return true
 }

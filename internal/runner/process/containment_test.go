@@ -119,7 +119,7 @@ func TestTheSensorDiesWithItsWorker(t *testing.T) {
 	if sandbox := os.Getenv(role); sandbox != "" {
 		b := setup(t, func(c *process.Config) { c.Sandbox = jail.Mode(sandbox) })
 		b.poll(t, b.code(t, "s.py", counting["s.py"])) // one that stays up
-		b.fault(t, b.code(t, "s.sh", "#!/bin/sh\nexec sleep 1000\n"))
+		b.fault(t, b.code(t, "s.sh", "#!/bin/sh\n(setsid sh -c 'setsid sleep 1000 & exec sleep 1000' &)\nexec sleep 1000\n"))
 		return
 	}
 	for _, sandbox := range []jail.Mode{jail.ModeBwrap, jail.ModeNone} {
@@ -128,26 +128,30 @@ func TestTheSensorDiesWithItsWorker(t *testing.T) {
 		worker.Env = append(os.Environ(), role+"="+string(sandbox), "TMPDIR="+dir)
 		require.NoError(t, worker.Start())
 		eventually(t, func() string {
-			if found := survivors(t, dir); !strings.Contains(found, "(sleep)") {
+			if found := survivors(t, dir); strings.Count(found, "(sleep)") < 3 {
 				return "not started, but " + found
 			}
 			return ""
 		})
 		require.Contains(t, survivors(t, dir), "(python")
 		require.NoError(t, worker.Process.Kill())
+		killed := time.Now()
 		require.Error(t, worker.Wait())
 		eventually(t, func() string {
-			reapOrphans()
+			if reapOrphans() { // the warden, at least
+				return "something lives: " + survivors(t, dir)
+			}
 			return survivors(t, dir)
 		})
+		require.Less(t, time.Since(killed), 2*time.Second)
 	}
 }
 
-// reapOrphans reaps what this process, a jail's, inherited from the dead worker.
-func reapOrphans() {
+// reapOrphans reaps what this process, a jail's, inherited from the dead worker, and says whether some of it lives.
+func reapOrphans() bool {
 	for {
 		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid <= 0 {
-			return
+			return err == nil
 		}
 	}
 }

@@ -36,6 +36,7 @@ type Config struct {
 	InstallTimeout time.Duration // longest duration of an install; default 10 minutes
 
 	Sandbox jail.Mode      // default jail.ModeAuto
+	Warden  bool           // see jail.Config
 	Hidden  []string       // files and folders that sandboxed code must not see, besides CacheDir
 	Secrets *secret.Source // nil: there are none
 	Logs    *sensorlog.Dir // nil: what sensors print is kept for faults only. It is not closed
@@ -91,7 +92,7 @@ func New(cfg Config) (*Runner, error) {
 	}
 	r.jail, err = jail.New(jail.Config{
 		Mode: cfg.Sandbox, Hidden: append(cfg.Hidden[:len(cfg.Hidden):len(cfg.Hidden)], cfg.CacheDir),
-		Temp: filepath.Join(cfg.CacheDir, "tmp"), Logger: cfg.Logger,
+		Temp: filepath.Join(cfg.CacheDir, "tmp"), Warden: cfg.Warden, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err

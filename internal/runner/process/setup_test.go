@@ -25,9 +25,18 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/jail"
 	"github.com/attune-automation/sensors/internal/runner/process"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
+
+// TestMain makes this test's processes wardens, too.
+func TestMain(m *testing.M) {
+	if jail.RunWarden(os.Args) {
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // archives is a store of pack archives.
 type archives struct {
@@ -73,7 +82,7 @@ type bundle struct {
 func setup(t testing.TB, change ...func(*process.Config)) *bundle {
 	t.Helper()
 	b := &bundle{archives: &archives{byKey: map[string][]byte{}}, cache: t.TempDir()}
-	cfg := process.Config{Archives: b.archives, CacheDir: b.cache, Python: realPython(), WarmProcesses: 10}
+	cfg := process.Config{Archives: b.archives, CacheDir: b.cache, Python: realPython(), WarmProcesses: 10, Warden: true}
 	if _, bench := t.(*testing.B); !bench {
 		cfg.Logger = zaptest.NewLogger(t)
 	}

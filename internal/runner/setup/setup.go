@@ -13,7 +13,7 @@ import (
 )
 
 // Processes returns how sensors' code is run by the settings, with the secrets of an environment as os.Environ returns it.
-// Archives, Logs and Logger are left to the caller.
+// Archives, Logs, Logger and Warden are left to the caller.
 func Processes(cfg config.Config, environ []string) (process.Config, error) {
 	secrets, err := secret.New(secret.Config{Environ: environ, Directory: cfg.Secret.Directory})
 	if err != nil {
