@@ -54,6 +54,9 @@ func (g *GroupCloser) close(ctx context.Context, id int64) (GroupResult, error) 
 		return GroupResult{}, err
 	}
 	res := GroupResult{Status: closed.Status, Reason: closed.Reason, Wait: closed.Wait}
+	if err := startGroups(ctx, closed.Next, g.Actions); err != nil {
+		return GroupResult{}, err
+	}
 	if closed.Enforcement == nil {
 		return res, nil
 	}

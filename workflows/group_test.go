@@ -62,3 +62,32 @@ func TestGroupOutlivesFailures(t *testing.T) {
 	require.NoError(t, env.GetWorkflowError())
 	require.Equal(t, 4, calls)
 }
+
+// A group that nothing more has to come to is closed at once, whether its workflow waits or is started for that.
+func TestGroupIsClosedWhenItIsOver(t *testing.T) {
+	t.Parallel()
+	for name, over := range map[string]bool{"told": false, "started": true} {
+		var suite testsuite.WorkflowTestSuite
+		env := suite.NewTestWorkflowEnvironment()
+		start := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+		env.SetStartTime(start)
+		closer := &activities.GroupCloser{}
+		env.RegisterActivity(closer)
+		var calls []time.Duration
+		env.OnActivity(closer.CloseGroup, mock.Anything, mock.Anything).Return(
+			func(context.Context, sensor.GroupHead) (activities.GroupResult, error) {
+				if calls = append(calls, env.Now().Sub(start).Round(time.Second)); len(calls) == 1 {
+					return activities.GroupResult{Status: sensor.GroupOpen, Wait: 2 * time.Second}, nil
+				}
+				return activities.GroupResult{Status: sensor.GroupCancelled, Reason: "paid came with event 12"}, nil
+			})
+		env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalClose, nil) }, 0)
+		if !over {
+			env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalClose, nil) }, time.Minute)
+		}
+		head := sensor.GroupHead{ID: 3, Due: start.Add(5 * time.Minute), Over: over}
+		env.ExecuteWorkflow(workflows.Group, head)
+		require.NoError(t, env.GetWorkflowError(), name)
+		require.Equal(t, []time.Duration{0, 2 * time.Second}, calls, name)
+	}
+}

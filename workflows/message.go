@@ -19,6 +19,7 @@ const (
 	SignalStop      = "stop"       // takes the reason, a string
 	SignalReload    = "reload"     // no argument: the definition changed
 	SignalWake      = "wake"       // takes activities.Brought: what a stream brought, or that something waits
+	SignalClose     = "close"      // no argument, to a group: there is nothing more to wait for
 	SignalReconcile = "reconcile"  // no argument, to the manager: look at all sensors at once
 )
 

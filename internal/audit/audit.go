@@ -111,6 +111,9 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		if err := a.held(v.Groups(ctx), v.Answers(ctx)); err != nil {
 			return err
 		}
+		if err := a.correlations(v.Correlated(ctx)); err != nil {
+			return err
+		}
 		if err := a.keys(v.Keys(ctx)); err != nil {
 			return err
 		}

@@ -70,6 +70,10 @@ func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset
 		a.report.Evaluations++
 		enforced, shadowed := slices.Contains(e.RuleRefs, r.Ref), slices.Contains(e.ShadowRefs, r.Ref)
 		held := slices.Contains(e.HeldRefs, r.Ref)
+		if d, _ := compiled.Correlation(); d != nil && !r.Shadow {
+			a.matchPart(r, matches && r.InForce(), held, shadowed, subject)
+			continue
+		}
 		switch matches = matches && r.InForce(); {
 		case enforced && r.Shadow:
 			a.find(2, subject, "has an enforcement of rule %s, which is a shadow", r.Ref)
@@ -93,6 +97,18 @@ func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset
 		}
 	}
 	return nil
+}
+
+// matchPart checks the match of a part of a correlation: it is held for a group. The enforcement is of the group, see correlations.
+func (a *auditor) matchPart(r *sensor.Rule, matches, held, shadowed bool, subject string) {
+	switch {
+	case shadowed:
+		a.find(2, subject, "is recorded as a match of the shadow rule %s, which it is not", r.Ref)
+	case matches && !held:
+		a.find(2, subject, "matches rule %s, but is not held for a group of it", r.Ref)
+	case held && !matches:
+		a.find(2, subject, "is held for a group of rule %s, which it does not match", r.Ref)
+	}
 }
 
 // unmatched checks an event whose batch does not say by which rules of its trigger it was matched.

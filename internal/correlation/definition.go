@@ -3,6 +3,9 @@ package correlation
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/attune-automation/sensors/internal/condition"
@@ -31,6 +34,24 @@ type Part struct {
 	Absent  bool             // it must not come
 }
 
+// String returns the correlation as people say it: first, then paid, then no cancelled, within 10m.
+func (d *Definition) String() string {
+	var b strings.Builder
+	for i, p := range d.Parts {
+		switch {
+		case i == 0:
+		case p.Absent:
+			b.WriteString(", then no ")
+		case d.Ordered:
+			b.WriteString(", then ")
+		default:
+			b.WriteString(" and ")
+		}
+		b.WriteString(p.Name)
+	}
+	return fmt.Sprintf("%s, within %s", b.String(), throttle.Text(d.Within))
+}
+
 // Waits says whether the correlation is fulfilled when nothing comes, and not by what comes.
 func (d *Definition) Waits() bool { return d.Parts[len(d.Parts)-1].Absent }
 
@@ -52,6 +73,14 @@ func (d *Definition) Refs() []string {
 		refs[i] = d.Ref(i)
 	}
 	return refs
+}
+
+// PartName returns the name of the part that a rule is, or was.
+func (d *Definition) PartName(ruleRef string) string {
+	if ruleRef == d.Rule {
+		return First
+	}
+	return strings.TrimPrefix(ruleRef, d.Rule+"/")
 }
 
 // PartRef returns the ref of a part of a rule.
@@ -104,6 +133,16 @@ func (d *Definition) Encode(part int) (json.RawMessage, error) {
 		s.And = parts
 	}
 	return json.Marshal(s)
+}
+
+// Mark tells definitions apart: a State is of one of them.
+func (d *Definition) Mark() string {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%v %v", d.Within, d.Ordered)
+	for _, p := range d.Parts {
+		fmt.Fprintf(h, " %q %q %q %v", p.Name, p.Trigger, p.By.Names(), p.Absent)
+	}
+	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 // Parse reads what Encode wrote: the definition, and the part that the rule is. Nothing, or null, is none.

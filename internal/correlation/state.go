@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/attune-automation/sensors/internal/throttle"
 )
 
 // State is what a group needs to remember to decide on the next match. It does not grow with the matches. The zero State is
@@ -14,10 +16,16 @@ type State struct {
 	// Stages are by part. If parts come in their order, the latest first match from which a chain leads to the part; else the
 	// part's own latest match. Nil: there is none.
 	Stages []*Moment `json:"stages,omitempty"`
-	// Armed is the end of the time in which the part must not come that is to be absent; nil: others have to come first.
-	Armed *time.Time `json:"armed,omitempty"`
+	// Armed is set once all has come that must, and the part is waited for that must not; nil: others have to come first.
+	Armed *Armed `json:"armed,omitempty"`
 	// Came is when it came all the same, in that time; nil: it has not.
 	Came *Moment `json:"came,omitempty"`
+}
+
+// Armed is the time in which the part must not come that is to be absent.
+type Armed struct {
+	By  int64     `json:"by"`  // the event that it begins with
+	Due time.Time `json:"due"` // its end, inclusive
 }
 
 // Late says whether a match was before one that the state knows, so that all matches have to be looked at again, in order.
@@ -29,7 +37,7 @@ func (d *Definition) Due(s *State) (time.Time, bool) {
 	case s.Came != nil:
 		return s.Came.At, true
 	case s.Armed != nil:
-		return *s.Armed, true
+		return s.Armed.Due, true
 	}
 	var latest *Moment
 	for i, opener := range s.Stages {
@@ -46,7 +54,7 @@ func (d *Definition) Due(s *State) (time.Time, bool) {
 // Take adds a match that is not late to the state. After Completes, the group is over and closed. When it is over otherwise,
 // that is for Close to say, and what comes meanwhile has to wait.
 func (d *Definition) Take(s *State, m Match) Verdict {
-	if s.Came != nil || s.Armed != nil && m.At.After(*s.Armed) {
+	if s.Came != nil || s.Armed != nil && m.At.After(s.Armed.Due) {
 		return Waits
 	}
 	seen := m.Moment()
@@ -82,8 +90,7 @@ func (d *Definition) chain(s *State, m Match) Verdict {
 	case m.Part < d.required()-1:
 		return Collected
 	case d.Waits():
-		due := opener.At.Add(d.Within)
-		s.Armed = &due
+		s.Armed = &Armed{m.Event, opener.At.Add(d.Within)}
 		return Collected
 	}
 	return Completes
@@ -109,8 +116,22 @@ func (d *Definition) Progress(s *State, now time.Time) string {
 	case s.Armed != nil:
 		return fmt.Sprintf("all %d parts came: no %s so far", d.required(), last)
 	}
-	var missing []string
-	reached := 0
+	reached, missing := d.reached(s, now)
+	return fmt.Sprintf("%d of %d parts: no %s yet", reached, d.required(), strings.Join(missing, ", no "))
+}
+
+// Reason says why a group ends without an enforcement.
+func (d *Definition) Reason(s *State) string {
+	due, _ := d.Due(s)
+	if s.Came != nil {
+		return fmt.Sprintf("%s came with event %d", d.Parts[len(d.Parts)-1].Name, s.Came.Event)
+	}
+	reached, missing := d.reached(s, due)
+	return fmt.Sprintf("%d of %d parts within %s: no %s", reached, d.required(), throttle.Text(d.Within), strings.Join(missing, ", no "))
+}
+
+// reached returns how many parts have come in time, and the names of those that have not.
+func (d *Definition) reached(s *State, now time.Time) (reached int, missing []string) {
 	for i := range d.required() {
 		if i < len(s.Stages) && s.Stages[i] != nil && now.Sub(s.Stages[i].At) <= d.Within {
 			reached++
@@ -121,5 +142,5 @@ func (d *Definition) Progress(s *State, now time.Time) string {
 		}
 		missing = append(missing, d.Parts[i].Name)
 	}
-	return fmt.Sprintf("%d of %d parts: no %s yet", reached, d.required(), strings.Join(missing, ", no "))
+	return reached, missing
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
@@ -11,15 +12,23 @@ import (
 	"github.com/attune-automation/sensors/workflows"
 )
 
-// StartGroup makes sure that a group of matches is closed when its time has come. It does not wait for that.
+// StartGroup makes sure that a group of matches is closed when its time has come, or at once if there is nothing more to wait
+// for. It does not wait for that.
 func (f *Fleet) StartGroup(ctx context.Context, group sensor.GroupHead) error {
-	_, err := f.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+	options := client.StartWorkflowOptions{
 		ID:                       workflows.GroupID(group.ID),
 		TaskQueue:                f.queue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		StaticSummary:            fmt.Sprintf("closes group %d", group.ID),
-	}, workflows.Group, group)
+		StaticSummary:            fmt.Sprintf("closes group %d of %s: %s", group.ID, group.Rule, group.What),
+		Memo:                     map[string]any{"rule": group.Rule, "due": group.Due.UTC().Format(time.RFC3339Nano)},
+	}
+	var err error
+	if group.Over {
+		_, err = f.client.SignalWithStartWorkflow(ctx, options.ID, workflows.SignalClose, nil, options, workflows.Group, group)
+	} else {
+		_, err = f.client.ExecuteWorkflow(ctx, options, workflows.Group, group)
+	}
 	if err != nil {
 		return fmt.Errorf("starting the workflow of group %d: %w", group.ID, err)
 	}

@@ -57,17 +57,24 @@ func NewGroup(id int64, key string, count int, since time.Time, events []GroupEv
 
 // The statuses of a stored group.
 const (
-	GroupOpen    = "open"    // it takes matches
-	GroupClosed  = "closed"  // its enforcement is written
-	GroupDone    = "done"    // and confirmed by the broker
-	GroupExpired = "expired" // what it waited for has not come
-	GroupDropped = "dropped" // its rule is gone, or orders nothing any more
+	GroupEarly     = "early"     // of a correlation: what it has is too early for it to begin
+	GroupOpen      = "open"      // it takes matches
+	GroupCompleted = "completed" // of a correlation: all parts came, and its enforcement is to be written
+	GroupClosed    = "closed"    // its enforcement is written
+	GroupDone      = "done"      // and confirmed by the broker
+	GroupExpired   = "expired"   // of a correlation: not all parts came in time
+	GroupCancelled = "cancelled" // of a correlation: the part came that must not
+	GroupDropped   = "dropped"   // its rule is gone, or orders nothing any more
 )
 
 // GroupHead is what the workflow of a group needs to know of it.
 type GroupHead struct {
 	ID  int64     `json:"id"`
 	Due time.Time `json:"due"` // when it is to be closed
+	// Over says that there is nothing to wait for: a correlation is complete, or the part came that must not.
+	Over bool   `json:"over,omitempty"`
+	Rule string `json:"rule,omitempty"` // ref of the group's rule
+	What string `json:"what,omitempty"` // what the rule makes of its matches, for people
 }
 
 // GroupRenderer returns the action's parameters for the event that the enforcement of a group is of, as Grouping's Render.
@@ -76,10 +83,11 @@ type GroupRenderer func(ctx context.Context, r *Rule, event *Event, group json.R
 // ClosedGroup is what became of a group whose time had come.
 type ClosedGroup struct {
 	Status      string
-	Reason      string        // why it has no enforcement; empty: it has one, or is open
+	Reason      string        // why it has no enforcement, or what it waits for; empty: it has one
 	Wait        time.Duration // until it can be closed; 0: it is
 	Enforcement *Enforcement  // of one that is closed; nil: it has none, or all is done
 	BatchID     int64         // of the enforcement's event
+	Next        []GroupHead   // that follow it, with matches that came before it was closed
 }
 
 // Held is what a batch's matches came to that were held back.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"time"
@@ -73,6 +74,20 @@ type AuditAnswer struct {
 	RuleRef    string
 	State      string
 	AnsweredBy int64
+}
+
+// AuditCorrelated is a group of a correlation that has an enforcement, with the matches that this stands for.
+type AuditCorrelated struct {
+	ID           int64
+	RuleRef      string
+	Status       string
+	EventID      int64           // that the enforcement is of
+	Enforcements int             // of that event and the rule
+	Correlation  json.RawMessage // of the rule as it is now; nil: it is gone, or correlates no more
+	Mark         string          // of the definition that the group was decided by
+	Refs         []string        // of the parts that matched
+	Events       []int64         // and what they matched
+	Times        []time.Time     // and when that was recorded
 }
 
 // AuditKey is a key that suppresses events, with what there is of the event that it is of.
@@ -156,7 +171,7 @@ func (v *AuditView) Enforcements(ctx context.Context) iter.Seq2[AuditEnforcement
 func (v *AuditView) Groups(ctx context.Context) iter.Seq2[AuditGroup, error] {
 	return stream[AuditGroup](ctx, v.tx, "reading groups", `
 		select g.id, g.rule_ref, g.status, g.due from attune.match_group g
-		where g.status in ('open', 'closed') and `+waiting+` order by g.id`)
+		where g.status in ('open', 'completed', 'closed') and `+waiting+` order by g.id`)
 }
 
 // Answers yields every match that is held back for an enforcement that is not there. That of an event which retention has
@@ -167,8 +182,29 @@ func (v *AuditView) Answers(ctx context.Context) iter.Seq2[AuditAnswer, error] {
 		from attune.held_match h join attune.event e on e.id = h.answered_by
 		where not exists (
 			select from attune.enforcement n where n.event = h.answered_by and n.rule_ref = split_part(h.rule_ref, '/', 1)
+		) and not exists (
+			select from attune.match_group g where g.id = h.match_group and g.status = 'completed'
 		)
 		order by h.event`)
+}
+
+// Correlated yields every group of a correlation that has an enforcement, by ID. One of whose events some are deleted is left
+// out, and one whose enforcement is.
+func (v *AuditView) Correlated(ctx context.Context) iter.Seq2[AuditCorrelated, error] {
+	return stream[AuditCorrelated](ctx, v.tx, "reading groups of correlations", `
+		select g.id, g.rule_ref, g.status, g.event as event_id, r.correlation, g.state ->> 'of' as mark, m.refs, m.events, m.times,
+			(select count(*) from attune.enforcement n where n.event = g.event and n.rule_ref = g.rule_ref and n.forced = 0) as enforcements
+		from attune.match_group g
+		left join attune.rule r on r.ref = g.rule_ref
+		cross join lateral (
+			select array_agg(h.rule_ref order by h.event, h.rule_ref) as refs, array_agg(h.event order by h.event, h.rule_ref) as events,
+				array_agg(e.created order by h.event, h.rule_ref) as times, count(*) - count(e.id) as deleted
+			from attune.held_match h left join attune.event e on e.id = h.event
+			where h.match_group = g.id and h.state = 'collected' and h.answered_by = g.event
+		) m
+		where g.kind = '`+kindCorrelation+`' and g.status in ('closed', 'done') and m.deleted = 0
+			and exists (select from attune.event e where e.id = g.event)
+		order by g.id`)
 }
 
 // Keys yields every key that has not expired and whose batch is there: retention may have deleted that of an older one.

@@ -3,9 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -60,13 +58,6 @@ type placed struct {
 const (
 	heldCollected = "collected"
 	heldEarly     = "early"
-)
-
-// The statuses of groups of correlations that are not over.
-const (
-	groupEarly     = "early"     // nothing has begun
-	groupOpen      = "open"      // something may come
-	groupCompleted = "completed" // all has come
 )
 
 // pendingGroup is a row of match_group that takes matches, or is to have them.
@@ -147,23 +138,16 @@ func (c *correlating) whole(r *sensor.Rule) (*whole, error) {
 	if known := c.wholes[d.Rule]; known != nil {
 		return known, nil
 	}
-	w, err := newWhole(d)
-	c.wholes[d.Rule] = w
-	return w, err
+	c.wholes[d.Rule] = newWhole(d)
+	return c.wholes[d.Rule], nil
 }
 
-func newWhole(d *correlation.Definition) (*whole, error) {
-	encoded, err := d.Encode(0)
-	if err != nil {
-		return nil, err
-	}
-	h := fnv.New64a()
-	_, _ = h.Write(encoded) // it never fails
-	w := &whole{Definition: d, mark: strconv.FormatUint(h.Sum64(), 36), parts: map[string]int{}}
+func newWhole(d *correlation.Definition) *whole {
+	w := &whole{Definition: d, mark: d.Mark(), parts: map[string]int{}}
 	for i, ref := range d.Refs() {
 		w.parts[ref] = i
 	}
-	return w, nil
+	return w
 }
 
 // noPart is the place of a match whose part the correlation does not have any more.
@@ -203,7 +187,7 @@ func (k *correlated) decide() {
 		if verdict != correlation.Completes {
 			continue
 		}
-		g.status, g.event, g.due, g.since = groupCompleted, p.Event, p.At, p.At.Add(-k.whole.Within)
+		g.status, g.event, g.due, g.since = sensor.GroupCompleted, p.Event, p.At, p.At.Add(-k.whole.Within)
 		k.groups = append(k.groups, g)
 		g = k.newGroup()
 	}
@@ -214,7 +198,7 @@ func (k *correlated) decide() {
 }
 
 func (k *correlated) newGroup() *pendingGroup {
-	return &pendingGroup{groupKey: k.groupKey, status: groupEarly, mark: k.whole.mark}
+	return &pendingGroup{groupKey: k.groupKey, status: sensor.GroupEarly, mark: k.whole.mark}
 }
 
 // take counts a match in.
@@ -227,8 +211,8 @@ func (g *pendingGroup) take(p placed, verdict correlation.Verdict) {
 	if p.state == heldCollected {
 		g.count++
 	}
-	if p.state == heldCollected && (g.status == groupEarly || p.At.Before(g.opened)) {
-		g.status, g.opened, g.first = groupOpen, p.At, p.Event
+	if p.state == heldCollected && (g.status == sensor.GroupEarly || p.At.Before(g.opened)) {
+		g.status, g.opened, g.first = sensor.GroupOpen, p.At, p.Event
 	}
 }
 
@@ -236,9 +220,9 @@ func (g *pendingGroup) take(p placed, verdict correlation.Verdict) {
 func (g *pendingGroup) settle(w *whole) {
 	due, begun := w.Due(&g.state)
 	if begun {
-		g.status, g.due = groupOpen, due
+		g.status, g.due = sensor.GroupOpen, due
 		return
 	}
 	first := g.members[0]
-	g.status, g.opened, g.due, g.first = groupEarly, first.At, first.At.Add(w.Within), first.Event
+	g.status, g.opened, g.due, g.first = sensor.GroupEarly, first.At, first.At.Add(w.Within), first.Event
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/attune-automation/sensors/internal/correlation"
+	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // groupState is the column state of a group.
@@ -148,7 +149,7 @@ func writeGroups(ctx context.Context, tx pgx.Tx, batch int64, groups []*pendingG
 		} else {
 			updated = append(updated, g)
 		}
-		if g.status == groupCompleted {
+		if g.status == sensor.GroupCompleted {
 			completed = append(completed, g)
 		}
 	}

@@ -41,6 +41,9 @@ func (s *Store) CloseGroup(ctx context.Context, id int64, render sensor.GroupRen
 		if err != nil {
 			return err
 		}
+		if g.Kind == kindCorrelation {
+			return g.conclude(ctx, tx, render, &closed)
+		}
 		if g.Status == sensor.GroupOpen {
 			if closed.Wait, err = g.wait(ctx, tx); err != nil || closed.Wait > 0 {
 				closed.Status = sensor.GroupOpen
@@ -97,13 +100,13 @@ func (g *openGroup) wait(ctx context.Context, tx pgx.Tx) (time.Duration, error) 
 	err := tx.QueryRow(ctx, `
 		select greatest(@due::timestamptz + @settling::interval - clock_timestamp(), '0'),
 			exists (
-				select from attune.poll_batch b where b.status = 'generated' and b.generated < @due and exists (
+				select from attune.poll_batch b where b.status = 'generated' and b.generated <= @due and exists (
 					select from attune.event e where e.batch = b.id and e.trigger_ref in (
 						select trigger_ref from attune.rule_version where rule_ref = @rule or starts_with(rule_ref, @parts)))
 			) or exists (
 				select from pg_stat_activity
 				where datname = current_database() and backend_type = 'client backend' and backend_xid is not null
-					and xact_start < @due and pid <> pg_backend_pid()
+					and xact_start <= @due and pid <> pg_backend_pid()
 			)`, pgx.NamedArgs{
 		"due": g.Due, "settling": settling, "rule": g.RuleRef, "parts": g.RuleRef + "/",
 	}).Scan(&left, &unsettled)

@@ -213,7 +213,7 @@ func TestHeldOfBatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, sensor.Held{
 		Counts: []sensor.HeldCount{{TriggerRef: triggerRef, State: "collected", Matches: 3}},
-		Groups: []sensor.GroupHead{{ID: 2, Due: eight.Add(6 * time.Minute)}}, // the other one is of the batch before
+		Groups: []sensor.GroupHead{{ID: 2, Due: eight.Add(6 * time.Minute), Rule: "shop.every", What: "once_after 5m"}}, // the other one is of the batch before
 	}, held)
 	held, err = b.HeldOfBatch(b.ctx, 99)
 	require.NoError(t, err)
