@@ -98,12 +98,12 @@ const forgetting = time.Hour
 // matched: at most limit of them. It returns how many it did.
 func (s *Store) SweepGroups(ctx context.Context, limit int) (int, error) {
 	tag, err := s.pool.Exec(ctx, `
-		delete from attune.match_group g using (
+		delete from attune.match_group where id = any(array(
 			select g.id from attune.match_group g
 			where (g.status = 'open' and not `+waiting+` or g.status = 'early') and g.due < least(now() - @age::interval,
 				(select min(generated) from attune.poll_batch where status = 'generated'))
 			limit @limit for update skip locked
-		) old where g.id = old.id`, pgx.NamedArgs{"age": forgetting, "limit": limit})
+		))`, pgx.NamedArgs{"age": forgetting, "limit": limit})
 	if err != nil {
 		return 0, fmt.Errorf("deleting groups that hold back nothing: %w", err)
 	}
