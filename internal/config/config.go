@@ -117,20 +117,21 @@ type Secret struct {
 
 // Webhooks says where webhooks are served, and within which limits.
 type Webhooks struct {
-	Address        string   // host:port; empty: nowhere
-	BasePath       string   // begins with a slash and does not end with one, unless it is one
-	TLSCertificate string   // absolute path; empty: plain HTTP
-	TLSKey         string   // absolute path
-	TrustedProxies []string // addresses and networks
-	MaxBody        int64    // bytes
-	MaxHeader      int64    // bytes
-	HeaderTimeout  time.Duration
-	ReadTimeout    time.Duration
-	AcceptTimeout  time.Duration
-	MaxRequests    int // at one time
-	AddressRate    int // requests a second; 0: any number
-	SensorRate     int // requests a second; 0: any number
-	DeliveryTTL    time.Duration
+	Address            string   // host:port; empty: nowhere
+	BasePath           string   // begins with a slash and does not end with one, unless it is one
+	TLSCertificate     string   // absolute path; empty: plain HTTP
+	TLSKey             string   // absolute path
+	TrustedProxies     []string // addresses and networks
+	MaxBody            int64    // bytes
+	MaxHeader          int64    // bytes
+	HeaderTimeout      time.Duration
+	ReadTimeout        time.Duration
+	AcceptTimeout      time.Duration
+	MaxRequests        int // at one time
+	AddressRate        int // requests a second; 0: any number
+	AddressConnections int // at one time; 0: any number
+	SensorRate         int // requests a second; 0: any number
+	DeliveryTTL        time.Duration
 }
 
 // Ops says where health and metrics are served.

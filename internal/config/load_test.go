@@ -130,7 +130,7 @@ func TestDefaults(t *testing.T) {
 		Rules: Rules{MaxEvaluation: 50 * time.Millisecond, MaxOverruns: 5, OverrunWindow: 5 * time.Minute},
 		Webhooks: Webhooks{
 			Address: "127.0.0.1:8083", BasePath: "/webhooks", MaxBody: size.MiB, MaxHeader: 32 * size.KiB, HeaderTimeout: 5 * time.Second,
-			ReadTimeout: 10 * time.Second, AcceptTimeout: 5 * time.Second, MaxRequests: 1000, AddressRate: 1000, DeliveryTTL: 7 * 24 * time.Hour,
+			ReadTimeout: 10 * time.Second, AcceptTimeout: 5 * time.Second, MaxRequests: 1000, AddressRate: 1000, AddressConnections: 500, DeliveryTTL: 7 * 24 * time.Hour,
 		},
 		Ops: Ops{Address: "127.0.0.1:8080"},
 		Log: Log{Level: "info", Format: "auto", SensorDirectory: filepath.Join(cache, "logs"), SensorMaxSize: 10 * size.MiB, SensorMaxFiles: 5},

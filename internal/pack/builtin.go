@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/attune-automation/sensors/internal/runner/filewatch"
 	"github.com/attune-automation/sensors/internal/runner/timer"
@@ -13,9 +14,10 @@ import (
 
 // builtin is a runtime that is the worker's own: its sensors are their config.
 type builtin struct {
-	trigger func(config json.RawMessage) string // that events are of when the sensor's file names none
-	check   func(config json.RawMessage) error  // nil, or sensor.ConfigProblems
-	keys    []string                            // of a sensor's file that mean something to it, besides codeless
+	trigger func(config json.RawMessage) string                // that events are of when the sensor's file names none
+	check   func(config json.RawMessage) error                 // nil, or sensor.ConfigProblems
+	odd     func(config json.RawMessage) sensor.ConfigProblems // what is probably a slip; nil: nothing is
+	keys    []string                                           // of a sensor's file that mean something to it, besides codeless
 }
 
 // codeless are the keys of a sensor's file that do not depend on what runs it.
@@ -33,6 +35,7 @@ var builtins = map[string]builtin{
 	sensor.RuntimeTimer: {
 		trigger: fixed("core.timer"),
 		check:   func(config json.RawMessage) error { _, err := timer.Parse(config); return err },
+		odd:     func(config json.RawMessage) sensor.ConfigProblems { return timer.Past(config, time.Now()) },
 	},
 	sensor.RuntimeWebhook: {
 		trigger: fixed("core.webhook"), keys: []string{"poll_interval"},
@@ -54,7 +57,7 @@ func (b builtin) defaultTrigger(config json.RawMessage) string {
 }
 
 // checkBuiltin reports what a sensor's file says that its runtime does not heed, and what is wrong with its config.
-func (s section) checkBuiltin(def sensor.Sensor, own builtin) {
+func (l *loader) checkBuiltin(s section, def sensor.Sensor, own builtin) {
 	for i := 0; i+1 < len(s.node.Content); i += 2 {
 		key := s.node.Content[i].Value
 		if slices.Contains(sensorKeys, key) && !slices.Contains(codeless, key) && !slices.Contains(own.keys, key) {
@@ -71,6 +74,13 @@ func (s section) checkBuiltin(def sensor.Sensor, own builtin) {
 	}
 	for _, p := range problems {
 		s.reportAt(append([]string{"config"}, p.Path...), "%s", p.Message)
+	}
+	if own.odd == nil || err != nil {
+		return
+	}
+	for _, p := range own.odd(def.Config) {
+		path := append([]string{"config"}, p.Path...)
+		l.warnAbout(s)(s.doc.line(path), path, "%s", p.Message)
 	}
 }
 

@@ -55,7 +55,7 @@ func (l *loader) defineSensors() {
 		s.checkTogether(def)
 		l.configure(s, &def)
 		if builtin {
-			s.checkBuiltin(def, own)
+			l.checkBuiltin(s, def, own)
 		}
 		if def.Runtime == sensor.RuntimeWebhook {
 			webhooks[ref] = s

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -69,6 +70,9 @@ func (r *Receiver) handle(q *request) answer {
 	return r.deliver(q, raw)
 }
 
+// maxParameters is how many parameters of a query Go decodes; of more, nobody would see any.
+const maxParameters = 10_000
+
 // brokenWait is when senders are to come again to a webhook that somebody has to repair.
 const brokenWait = time.Minute
 
@@ -92,6 +96,8 @@ func (r *Receiver) find(q *request) (answer, bool) {
 		return later(http.StatusServiceUnavailable, "misconfigured", "the webhook is out of order", brokenWait), false
 	case !slices.Contains(q.hook.config.Methods, q.Method):
 		return methodNotAllowed(q.hook.config.Methods), false
+	case strings.Count(q.URL.RawQuery, "&") >= maxParameters:
+		return refused(http.StatusRequestURITooLong, "query", fmt.Sprintf("more than %d parameters in the query", maxParameters)), false
 	case !q.hook.config.Allowed(q.remote):
 		return refused(http.StatusForbidden, "address", "this address is not allowed"), false
 	}
@@ -126,6 +132,9 @@ func (r *Receiver) maxBody(q *request) int64 {
 	return r.config.MaxBody
 }
 
+// ordinaryBody is how much room there is for a body before any of it has come: a sender can claim more without sending it.
+const ordinaryBody = 16 << 10
+
 // read reads the body as it is sent.
 func (r *Receiver) read(q *request) ([]byte, answer, bool) {
 	most := r.maxBody(q)
@@ -133,7 +142,7 @@ func (r *Receiver) read(q *request) ([]byte, answer, bool) {
 		return nil, tooLarge(), false
 	}
 	var b bytes.Buffer
-	b.Grow(int(max(q.ContentLength, 0)) + bytes.MinRead)
+	b.Grow(int(min(max(q.ContentLength, 0), ordinaryBody)) + bytes.MinRead)
 	_, err := io.Copy(&b, http.MaxBytesReader(q.writer, q.Body, most))
 	var over *http.MaxBytesError
 	switch {
@@ -154,12 +163,12 @@ func (r *Receiver) deliver(q *request, raw []byte) answer {
 	if err != nil {
 		return badBody(err)
 	}
+	if reply, ok := c.Handshake(q.Header, plain); ok {
+		return answer{status: http.StatusOK, body: reply}
+	}
 	body, err := c.ReadBody(q.Header, plain)
 	if err != nil {
 		return badBody(err)
-	}
-	if reply, ok := c.Handshake(q.Header, body); ok {
-		return answer{status: http.StatusOK, body: reply}
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

@@ -182,3 +182,43 @@ func TestPortInUse(t *testing.T) {
 	_, err = receiver.New(config)
 	require.EqualError(t, err, "receiver: Address is missing")
 }
+
+// One address has so many connections at a time, and those of others, and of proxies, are not touched by that.
+func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *receiver.Config) { c.AddressConnections = 3 }, hook("a.b", `{"auth": "none"}`))
+	var idle []net.Conn
+	for range 3 {
+		idle = append(idle, b.talk(t, "POST /webhooks/a.b HTTP/1.1\r\n"))
+	}
+	alone := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	require.Eventually(t, func() bool {
+		_, err := b.try(t.Context(), alone, http.MethodPost, "a.b", "{}")
+		return err != nil && b.metrics.get("refused  connections") > 0
+	}, wait, time.Millisecond, "a fourth is closed")
+	require.NoError(t, idle[0].Close())
+	require.Eventually(t, func() bool {
+		got, err := b.try(t.Context(), alone, http.MethodPost, "a.b", "{}")
+		return err == nil && got.status == http.StatusAccepted
+	}, wait, time.Millisecond, "once there is room")
+
+	proxied := setup(t, func(c *receiver.Config) {
+		c.AddressConnections, c.TrustedProxies = 1, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	}, hook("a.b", `{"auth": "none"}`))
+	for range 3 {
+		proxied.talk(t, "POST /webhooks/a.b HTTP/1.1\r\n")
+	}
+	require.Equal(t, http.StatusAccepted, proxied.post(t, "a.b", "{}").status)
+}
+
+// A query of more parameters than anybody decodes is refused, and not taken for an empty one.
+func TestQueryLimit(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *receiver.Config) { c.MaxHeader = 64 << 10 }, hook("a.b", `{"auth": "none"}`))
+	require.Equal(t, http.StatusAccepted, b.post(t, "a.b?a"+strings.Repeat("&a", 9_999), "{}").status)
+	require.Len(t, b.inbox.all(), 1)
+	require.Contains(t, string(b.inbox.all()[0].Payload), `"query":{"a":["","",`)
+	got := b.post(t, "a.b?a"+strings.Repeat("&a", 10_000), "{}")
+	require.Equal(t, http.StatusRequestURITooLong, got.status)
+	require.Contains(t, got.body, "more than 10000 parameters in the query")
+}

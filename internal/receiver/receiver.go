@@ -50,6 +50,7 @@ type Receiver struct {
 	slots       chan struct{}
 	addresses   *addressLimits
 	complaint   rate.Sometimes // about deliveries that could not be stored
+	crowd       rate.Sometimes // about connections that were too many
 	now         func() time.Time
 
 	stop    context.CancelFunc
@@ -64,7 +65,7 @@ func New(c Config) (*Receiver, error) {
 	c = c.withDefaults()
 	r := &Receiver{
 		config: c, slots: make(chan struct{}, c.MaxRequests), addresses: newAddressLimits(c.AddressRate), now: time.Now,
-		complaint: rate.Sometimes{Interval: complainEvery},
+		complaint: rate.Sometimes{Interval: complainEvery}, crowd: rate.Sometimes{Interval: complainEvery},
 	}
 	errorLog, err := zap.NewStdLogAt(c.Logger, zap.DebugLevel) // of clients that break off
 	if err != nil {
@@ -78,6 +79,7 @@ func New(c Config) (*Receiver, error) {
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    c.MaxHeader,
 		ErrorLog:          errorLog,
+		ConnState:         newConnections(c.AddressConnections, c.TrustedProxies, r.refusedConnection).changed,
 	}
 	if c.CertificateFile != "" {
 		r.certificate = &certificate{config: c}

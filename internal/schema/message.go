@@ -23,9 +23,17 @@ func collect(name string, above []string, err *jsonschema.ValidationError) Viola
 	return c.found.sorted()
 }
 
+// collectWritten is collect for a value that somebody wrote, and who is told how to write it otherwise.
+func collectWritten(name string, err *jsonschema.ValidationError) Violations {
+	c := collector{prefix: []string{name}, printer: message.NewPrinter(language.English), written: true}
+	c.add(err)
+	return c.found.sorted()
+}
+
 type collector struct {
 	prefix  []string
 	printer *message.Printer
+	written bool
 	found   Violations
 }
 
@@ -75,7 +83,7 @@ func (c *collector) alternatives(err *jsonschema.ValidationError) string {
 
 // inline renders causes within one message, their paths relative to the value that the message is about.
 func (c *collector) inline(causes []*jsonschema.ValidationError, about *jsonschema.ValidationError) string {
-	inner := collector{printer: c.printer}
+	inner := collector{printer: c.printer, written: c.written}
 	for _, cause := range causes {
 		inner.add(cause)
 	}
@@ -91,6 +99,12 @@ func (c *collector) inline(causes []*jsonschema.ValidationError, about *jsonsche
 
 func (c *collector) text(err *jsonschema.ValidationError) string {
 	switch k := err.ErrorKind.(type) {
+	case *kind.Type:
+		text := clip(k.LocalizedString(c.printer))
+		if c.written {
+			text += remedy(k)
+		}
+		return text
 	case *kind.FalseSchema:
 		return "not allowed by the schema"
 	case *kind.Not:

@@ -46,6 +46,22 @@ func (p ConfigProblems) Error() string {
 	return strings.Join(texts, "; ")
 }
 
+// And returns these problems and those of others that are about other places: what a place lacks is a consequence of what
+// is wrong in it.
+func (p ConfigProblems) And(others ConfigProblems) ConfigProblems {
+	all := p
+	for _, other := range others {
+		related := func(known ConfigProblem) bool {
+			n := min(len(known.Path), len(other.Path))
+			return slices.Equal(known.Path[:n], other.Path[:n])
+		}
+		if !slices.ContainsFunc(p, related) {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
 // Entry is one piece of what a sensor keeps besides its cursor, say for each file that it watches.
 type Entry struct {
 	Key   string

@@ -62,6 +62,7 @@ func (s *Service) startReceiver(inbox receiver.Inbox) (address string, err error
 		Address: w.Address, BasePath: strings.TrimSuffix(w.BasePath, "/"), CertificateFile: w.TLSCertificate, KeyFile: w.TLSKey,
 		TrustedProxies: proxies, MaxBody: w.MaxBody, MaxHeader: int(w.MaxHeader), HeaderTimeout: w.HeaderTimeout, ReadTimeout: w.ReadTimeout,
 		AcceptTimeout: w.AcceptTimeout, MaxRequests: w.MaxRequests, AddressRate: float64(w.AddressRate), SensorRate: float64(w.SensorRate),
+		AddressConnections: w.AddressConnections,
 		Inbox: inbox, Waker: s.waker, Catalog: s.store, Secrets: secrets, Metrics: s.metrics, Logger: s.logger.Named("webhooks"),
 	})
 	if err != nil {

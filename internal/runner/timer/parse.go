@@ -3,7 +3,9 @@ package timer
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -38,7 +40,8 @@ type document struct {
 // them.
 func Parse(config json.RawMessage) (*Timer, error) {
 	doc, err := read(config)
-	if err != nil {
+	broken, known := errors.AsType[sensor.ConfigProblems](err)
+	if err != nil && !known {
 		return nil, err
 	}
 	var p problems
@@ -53,13 +56,49 @@ func Parse(config json.RawMessage) (*Timer, error) {
 		t.Jitter = p.duration(doc.Jitter, maxJitter, "jitter")
 	}
 	t.Schedules = p.schedules(doc)
-	if p != nil {
-		return nil, sensor.ConfigProblems(p)
+	if all := broken.And(sensor.ConfigProblems(p)); len(all) > 0 {
+		return nil, all
 	}
 	return t, nil
 }
 
-// read decodes a config once it is what the schema wants.
+// Past returns what of a config is over by now, so that it will never be due, or not any more: more likely a slip in the
+// year than a wish. A config that Parse refuses has none.
+func Past(config json.RawMessage, now time.Time) sensor.ConfigProblems {
+	t, err := Parse(config)
+	if err != nil {
+		return nil
+	}
+	doc, err := read(config)
+	if err != nil {
+		return nil
+	}
+	var p problems
+	for i, s := range t.Schedules {
+		var path []string
+		own := doc.scheduleDocument
+		if doc.Schedules != nil {
+			path, own = []string{"schedules", strconv.Itoa(i)}, doc.Schedules[i]
+		}
+		if _, due := s.Next(now); due {
+			continue
+		}
+		key, text := "at", own.At
+		switch {
+		case s.Once:
+		case own.End != "":
+			key, text = "end", own.End
+		default: // that of the config as a whole, or what start and exclude leave of it
+			path, key, text = nil, "end", doc.End
+		}
+		if text != "" {
+			p.addOnce(fmt.Sprintf("%s is over: it will not be due any more; a tick of the last catch_up_window may still fire", text), append(path, key)...)
+		}
+	}
+	return sensor.ConfigProblems(p)
+}
+
+// read decodes a config. What is wrong with it is sensor.ConfigProblems, and the rest is decoded.
 func read(config json.RawMessage) (doc document, err error) {
 	s, err := compiledSchema()
 	if err != nil {
@@ -74,6 +113,13 @@ type problems sensor.ConfigProblems
 
 func (p *problems) add(message string, path ...string) {
 	*p = append(*p, sensor.ConfigProblem{Path: path, Message: message})
+}
+
+// addOnce adds a problem with a place that has none yet.
+func (p *problems) addOnce(message string, path ...string) {
+	if !slices.ContainsFunc(*p, func(known sensor.ConfigProblem) bool { return slices.Equal(known.Path, path) }) {
+		p.add(message, path...)
+	}
 }
 
 // duration reads a text such as 90s or 1d.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/attune-automation/sensors/internal/cron"
-	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // scheduleDocument is a schedule as it is written.
@@ -79,10 +78,7 @@ func (r *scheduleReader) fail(message, key string, below ...string) {
 	if shared[key] {
 		path = path[len(r.path):]
 	}
-	same := func(known sensor.ConfigProblem) bool { return slices.Equal(known.Path, path) }
-	if !slices.ContainsFunc(*r.problems, same) {
-		r.problems.add(message, path...)
-	}
+	r.problems.addOnce(message, path...)
 }
 
 func (r *scheduleReader) read() Schedule {

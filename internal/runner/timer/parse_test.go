@@ -76,6 +76,51 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// What is wrong in one place does not hide what is wrong in another, and the reader is told how to write it.
+func TestAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := timer.Parse(config(t, `{schedules: [{cron: 5}, {every: x}, {at: true, timezone: Mars}], jitter: 9d, catch_up: some, start: 2026}`))
+	problems, ok := errors.AsType[sensor.ConfigProblems](err)
+	require.True(t, ok, "%v", err)
+	places := map[string]string{}
+	for _, p := range problems {
+		places[strings.Join(p.Path, ".")] = p.Message
+	}
+	require.Equal(t, "got number, want string: write text, in quotes if it looks like a number, a date, true or false", places["schedules.0.cron"])
+	require.Contains(t, places["schedules.1.every"], `got "x"`)
+	require.Contains(t, places["schedules.2.at"], "got boolean, want string: write text")
+	require.Contains(t, places["schedules.2.timezone"], `unknown time zone "Mars"`)
+	require.Contains(t, places["jitter"], `"9d" is too long`)
+	require.Contains(t, places["catch_up"], "must be one of")
+	require.Contains(t, places["start"], "got number, want string")
+	require.Len(t, problems, 7, "%v", err)
+}
+
+// TestPast finds what of a config is over.
+func TestPast(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		`{at: 2026-11-26T11:59:00Z}`:                                                    "config.at: 2026-11-26T11:59:00Z is over",
+		`{at: 2026-11-26T12:01:00Z}`:                                                    "",
+		`{cron: "@daily", end: "2026-11-25"}`:                                           "config.end: 2026-11-25 is over",
+		`{cron: "@daily", end: "2027-11-25"}`:                                           "",
+		`{cron: "@daily", start: "2030-01-01"}`:                                         "",
+		`{schedules: [{every: 1h}, {at: "2025-11-26T09:00"}]}`:                          "config.schedules.1.at: 2025-11-26T09:00 is over",
+		`{schedules: [{every: 1h}, {every: 2h}], end: "2026-01-01"}`:                    "config.end: 2026-01-01 is over",
+		`{schedules: [{every: 1h, end: "2026-01-01"}, {every: 2h}]}`:                    "config.schedules.0.end: 2026-01-01 is over",
+		`{schedules: [{every: 1h, end: "2026-01-01"}, {every: 2h}, {every: nonsense}]}`: "",
+	} {
+		found := timer.Past(config(t, text), now)
+		if want == "" {
+			require.Empty(t, found, text)
+			continue
+		}
+		require.Len(t, found, 1, text)
+		require.ErrorContains(t, found, want, text)
+	}
+}
+
 // TestTicks pins which instants configs mean.
 func TestTicks(t *testing.T) {
 	t.Parallel()

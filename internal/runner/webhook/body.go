@@ -20,6 +20,15 @@ import (
 type Body struct {
 	Format Format          // never FormatAuto; empty: there was none
 	Value  json.RawMessage // JSON is as it was sent, byte for byte
+	raw    []byte          // as it was sent, but decompressed
+}
+
+// json is the body as JSON, which it may be even if the payload is to have it as something else.
+func (b Body) json() []byte {
+	if b.Format == FormatJSON {
+		return b.Value
+	}
+	return b.raw
 }
 
 // bodyDepth is how deep a body may nest: it is inside of the payload's object.
@@ -32,6 +41,12 @@ func (c Config) ReadBody(header http.Header, body []byte) (Body, error) {
 	if len(body) == 0 {
 		return Body{Value: json.RawMessage("null")}, nil
 	}
+	read, err := c.readBody(header, body)
+	read.raw = body
+	return read, err
+}
+
+func (c Config) readBody(header http.Header, body []byte) (Body, error) {
 	kind, parameters := mediaType(header)
 	format := c.Body
 	if format == FormatAuto {
@@ -45,7 +60,7 @@ func (c Config) ReadBody(header http.Header, body []byte) (Body, error) {
 	case FormatText:
 		return readText(body, parameters["charset"])
 	}
-	return Body{FormatBase64, quote(base64.StdEncoding.EncodeToString(body))}, nil
+	return Body{Format: FormatBase64, Value: quote(base64.StdEncoding.EncodeToString(body))}, nil
 }
 
 func readJSON(body []byte, charset string) (Body, error) {
@@ -60,7 +75,7 @@ func readJSON(body []byte, charset string) (Body, error) {
 	if !json.Valid(body) {
 		return Body{}, badBody("the body is not JSON")
 	}
-	return Body{FormatJSON, body}, nil
+	return Body{Format: FormatJSON, Value: body}, nil
 }
 
 // deeper says whether arrays and objects of a JSON text nest deeper than that.
@@ -91,9 +106,9 @@ func readText(body []byte, charset string) (Body, error) {
 		return Body{}, err
 	}
 	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
-		return Body{FormatBase64, quote(base64.StdEncoding.EncodeToString(body))}, nil
+		return Body{Format: FormatBase64, Value: quote(base64.StdEncoding.EncodeToString(body))}, nil
 	}
-	return Body{FormatText, quote(string(text))}, nil
+	return Body{Format: FormatText, Value: quote(string(text))}, nil
 }
 
 func readForm(body []byte, kind string, parameters map[string]string) (Body, error) {
@@ -104,7 +119,7 @@ func readForm(body []byte, kind string, parameters map[string]string) (Body, err
 	if err != nil {
 		return Body{}, badBody("the body is not a form")
 	}
-	return Body{FormatForm, encode(single(values))}, nil
+	return Body{Format: FormatForm, Value: encode(single(values))}, nil
 }
 
 // file is a file in a form.
@@ -122,7 +137,7 @@ func readMultipart(body []byte, boundary string) (Body, error) {
 	for boundary != "" {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
-			return Body{FormatForm, encode(single(fields))}, nil
+			return Body{Format: FormatForm, Value: encode(single(fields))}, nil
 		}
 		if err != nil {
 			break

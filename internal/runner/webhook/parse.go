@@ -3,6 +3,7 @@ package webhook
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -47,7 +48,8 @@ type idDocument struct {
 // some. The error is sensor.ConfigProblems, with all that is wrong.
 func Parse(config json.RawMessage) (Config, error) {
 	doc, err := read(config)
-	if err != nil {
+	broken, known := errors.AsType[sensor.ConfigProblems](err)
+	if err != nil && !known {
 		return Config{}, err
 	}
 	var p problems
@@ -68,13 +70,13 @@ func Parse(config json.RawMessage) (Config, error) {
 	}
 	c.DeliveryID = p.deliveryID(doc.DeliveryID, c.Auth)
 	c.Headers = p.headers(doc.Headers, c.Auth)
-	if p != nil {
-		return Config{}, sensor.ConfigProblems(p)
+	if all := broken.And(sensor.ConfigProblems(p)); len(all) > 0 {
+		return Config{}, all
 	}
 	return c, nil
 }
 
-// read decodes a config once it is what the schema wants.
+// read decodes a config. What is wrong with it is sensor.ConfigProblems, and the rest is decoded.
 func read(config json.RawMessage) (doc document, err error) {
 	s, err := compiledSchema()
 	if err != nil {

@@ -94,6 +94,18 @@ func TestParseProblems(t *testing.T) {
 	}
 }
 
+// What is wrong in one place does not hide what is wrong in another.
+func TestAllProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := Parse([]byte(`{"auth": {"type": "basic", "secrets": ["${secret:A}"]}, "methods": "POST", "max_body": "many", "rate": "5", "hedaers": []}`))
+	for _, want := range []string{
+		"config.methods: got string, want array: write a list, such as [a, b]", "config.rate: got string, want number: write the number without quotes and unit",
+		"config.hedaers: unknown key", "config.auth.username: missing", `config.max_body: "many" is not a size`,
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
 func TestTable(t *testing.T) {
 	t.Parallel()
 	var places []Place

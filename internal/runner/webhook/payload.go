@@ -89,10 +89,7 @@ func (c Config) query(encoded string) map[string]any {
 func (c Config) Key(header http.Header, body Body) string {
 	key := header.Get(c.DeliveryID.Header)
 	if c.DeliveryID.Body != nil {
-		key = ""
-		if body.Format == FormatJSON {
-			key = lookUp(body.Value, c.DeliveryID.Body)
-		}
+		key = lookUp(body.json(), c.DeliveryID.Body)
 	}
 	if len(key) > sensor.MaxKey || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
 		digest := sha256.Sum256([]byte(key))
@@ -126,9 +123,9 @@ func (c Config) Allowed(remote netip.Addr) bool {
 	return c.Allow == nil || slices.ContainsFunc(c.Allow, func(p netip.Prefix) bool { return p.Contains(remote) })
 }
 
-// Handshake returns the answer to what senders ask before they deliver; false: the request is a delivery. It must have
-// been verified: an answer to anybody would tell that a webhook is there.
-func (c Config) Handshake(header http.Header, body Body) (answer json.RawMessage, ok bool) {
+// Handshake returns the answer to what senders ask before they deliver, whatever the payload is to have of their bodies;
+// false: the request is a delivery. It must have been verified: an answer to anybody would tell that a webhook is there.
+func (c Config) Handshake(header http.Header, body []byte) (answer json.RawMessage, ok bool) {
 	switch c.Auth.handshake {
 	case handshakeGitHub:
 		if header.Get("X-GitHub-Event") == "ping" {
@@ -136,7 +133,7 @@ func (c Config) Handshake(header http.Header, body Body) (answer json.RawMessage
 		}
 	case handshakeSlack:
 		var question struct{ Type, Challenge string }
-		if body.Format == FormatJSON && json.Unmarshal(body.Value, &question) == nil && question.Type == "url_verification" {
+		if json.Unmarshal(body, &question) == nil && question.Type == "url_verification" {
 			return encode(map[string]string{"challenge": question.Challenge}), true
 		}
 	}

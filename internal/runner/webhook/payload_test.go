@@ -152,14 +152,14 @@ func TestPayload(t *testing.T) {
 		Header: headers("X-Shop", "a", "X-Shop", "b", "Authorization", "Bearer x", "Cookie", "y", "Content-Type", "application/json"),
 		Query:  "key=sesame&page=2&tag=a&tag=b&%zz", Parameters: map[string]string{"customer": "<7>"},
 		Remote: netip.MustParseAddr("2001:db8::1"), At: time.Date(2026, 3, 1, 12, 0, 0, 1000, time.FixedZone("", 3600)),
-	}, Body{FormatJSON, json.RawMessage(`{"total": 10.10}`)})
+	}, Body{Format: FormatJSON, Value: json.RawMessage(`{"total": 10.10}`)})
 	require.NoError(t, err)
 	require.NoError(t, schema.CheckPayload(payload))
 	require.Equal(t, `{"body":{"total": 10.10},"body_format":"json","headers":{"content-type":"application/json","x-shop":"a, b"},`+
 		`"query":{"page":"2","tag":["a","b"]},"path":{"customer":"<7>"},"method":"POST","remote":"2001:db8::1",`+
 		`"delivery_id":"019ac1d2-0000-7000-8000-000000000000","received_at":"2026-03-01T11:00:00.000001Z"}`, string(payload))
 
-	_, err = e.Payload(Arrival{}, Body{FormatText, encode(strings.Repeat("x", MaxBody))})
+	_, err = e.Payload(Arrival{}, Body{Format: FormatText, Value: encode(strings.Repeat("x", MaxBody))})
 	require.ErrorIs(t, err, ErrTooLarge, "no event could hold it")
 }
 
@@ -171,28 +171,36 @@ func TestKey(t *testing.T) {
 		`{"event": {"id": null}}`: "", `{"event": {}}`: "", `{"event": [1]}`: "", `7`: "", `{"event": {"id": true}}`: "",
 		`{"event": {"id": "\u0000"}}`: "sha256:6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
 	} {
-		require.Equal(t, want, inBody.Key(nil, Body{FormatJSON, json.RawMessage(body)}), body)
+		require.Equal(t, want, inBody.Key(nil, Body{Format: FormatJSON, Value: json.RawMessage(body)}), body)
 	}
-	require.Empty(t, inBody.Key(nil, Body{FormatText, json.RawMessage(`"x"`)}))
+	require.Empty(t, inBody.Key(nil, Body{Format: FormatText, Value: json.RawMessage(`"x"`)}))
 
 	inHeader := Config{DeliveryID: IDSource{Header: "X-Id"}}
 	require.Equal(t, "7", inHeader.Key(headers("X-Id", "7"), Body{}))
 	require.Len(t, inHeader.Key(headers("X-Id", strings.Repeat("7", 2000)), Body{}), len("sha256:")+64)
 	require.Empty(t, Config{}.Key(headers("X-Id", "7"), Body{}))
+
+	for _, format := range []string{"text", "base64", "auto"} {
+		c, err := Parse([]byte(`{"auth": "none", "delivery_id": {"body": "event.id"}, "body": "` + format + `"}`))
+		require.NoError(t, err)
+		body, err := c.ReadBody(headers("Content-Type", "application/json"), []byte(`{"event": {"id": "7"}}`))
+		require.NoError(t, err)
+		require.Equal(t, "7", c.Key(nil, body), format)
+	}
 }
 
 func TestHandshake(t *testing.T) {
 	t.Parallel()
 	github := open(t, `{"auth": {"type": "github", "secrets": ["${secret:A}"]}}`, "secret", "")
-	_, ok := github.Handshake(headers("X-GitHub-Event", "ping"), Body{})
+	_, ok := github.Handshake(headers("X-GitHub-Event", "ping"), nil)
 	require.True(t, ok)
-	_, ok = github.Handshake(headers("X-GitHub-Event", "push"), Body{})
+	_, ok = github.Handshake(headers("X-GitHub-Event", "push"), nil)
 	require.False(t, ok)
 
 	slack := open(t, `{"auth": {"type": "slack", "secrets": ["${secret:A}"]}}`, "secret", "")
-	answer, ok := slack.Handshake(nil, Body{FormatJSON, json.RawMessage(`{"type": "url_verification", "challenge": "3eZbrw1a"}`)})
+	answer, ok := slack.Handshake(nil, []byte(`{"type": "url_verification", "challenge": "3eZbrw1a"}`))
 	require.True(t, ok)
 	require.JSONEq(t, `{"challenge": "3eZbrw1a"}`, string(answer))
-	_, ok = slack.Handshake(nil, Body{FormatJSON, json.RawMessage(`{"type": "event_callback"}`)})
+	_, ok = slack.Handshake(nil, []byte(`{"type": "event_callback"}`))
 	require.False(t, ok)
 }
