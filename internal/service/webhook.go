@@ -63,7 +63,7 @@ func (s *Service) startReceiver(inbox receiver.Inbox) (address string, err error
 		TrustedProxies: proxies, MaxBody: w.MaxBody, MaxHeader: int(w.MaxHeader), HeaderTimeout: w.HeaderTimeout, ReadTimeout: w.ReadTimeout,
 		AcceptTimeout: w.AcceptTimeout, MaxRequests: w.MaxRequests, AddressRate: float64(w.AddressRate), SensorRate: float64(w.SensorRate),
 		AddressConnections: w.AddressConnections,
-		Inbox: inbox, Waker: s.waker, Catalog: s.store, Secrets: secrets, Metrics: s.metrics, Logger: s.logger.Named("webhooks"),
+		Inbox:              inbox, Waker: s.waker, Catalog: s.store, Secrets: secrets, Metrics: s.metrics, Logger: s.logger.Named("webhooks"),
 	})
 	if err != nil {
 		return "", err
