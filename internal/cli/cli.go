@@ -113,7 +113,7 @@ func sensorCommands(s *session) []*cobra.Command {
 
 func eventCommands(s *session) []*cobra.Command {
 	return []*cobra.Command{
-		newEvents(s), newEvent(s), newEnforcements(s), newEnforcement(s), newRedispatch(s), newRejected(s), newEmit(s), newReplay(s),
+		newEvents(s), newEvent(s), newEnforcements(s), newEnforcement(s), newGroups(s), newRedispatch(s), newRejected(s), newEmit(s), newReplay(s),
 		newWatch(s),
 	}
 }

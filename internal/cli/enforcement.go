@@ -35,6 +35,7 @@ type enforcementRow struct {
 	Conditions json.RawMessage `json:"conditions"`
 	CEL        string          `json:"cel,omitempty"`
 	Payload    json.RawMessage `json:"payload"`
+	Answers    []answerRow     `json:"answers,omitempty"`       // the matches of a throttled rule that it stands for, or suppresses
 	Replay     *int64          `json:"replay_id,omitempty"`     // none: its event was matched when it came
 	From       *int64          `json:"replayed_from,omitempty"` // the enforcement that a forced replay repeats
 }
@@ -124,7 +125,11 @@ func newEnforcement(s *session) *cobra.Command {
 			if err != nil {
 				return unknownID("enforcement", "enforcements", id, err)
 			}
-			return showEnforcement(s, newEnforcementRow(enforcement))
+			row := newEnforcementRow(enforcement)
+			if row.Answers, err = answers(c.Context(), db, enforcement); err != nil {
+				return err
+			}
+			return showEnforcement(s, row)
 		},
 	}
 }
@@ -149,6 +154,7 @@ func showEnforcement(s *session, row enforcementRow) error {
 		line{"resolved", resolved},
 		line{"replay", optionalID(row.Replay)},
 		line{"replayed from", optionalID(row.From)},
+		line{"answers", answered(row.Answers)},
 		line{"action", indented(row.Config)},
 		line{"conditions (" + row.Condition + ")", indented(row.Conditions)},
 		line{"cel", row.CEL},

@@ -98,6 +98,8 @@ func (s *session) printVerdict(v *explain.Verdict) error {
 		case len(v.Enforcements) > 0:
 			ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(v.Enforcements), " ", ", "), "[]")
 			answer = "matched: enforcement " + ids
+		case v.Held != nil:
+			answer = "matched; " + v.Held.Text
 		case v.Recorded:
 			answer = "matched, as a shadow"
 		case v.Then.Matched:

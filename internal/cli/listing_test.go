@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -53,9 +54,13 @@ func (b *bench) process(id int64, accepted []int, refused ...int) {
 	var matches []sensor.Match
 	for j := range rows {
 		e := &rows[j]
-		for i, rule := range set.Rules {
-			if rule.Ref == "shop.every" || strings.Contains(string(e.Payload), "250") {
-				matches = append(matches, sensor.Match{Event: e, Rule: &set.Rules[i]})
+		doc, err := rule.NewReader(nil).Read(e)
+		require.NoError(b.t, err)
+		for i, r := range set.Rules {
+			if r.Ref != "shop.big" || strings.Contains(string(e.Payload), "250") {
+				compiled, err := rule.Compile(&set.Rules[i])
+				require.NoError(b.t, err)
+				matches = append(matches, sensor.Match{Event: e, Rule: &set.Rules[i], Grouping: compiled.Grouping(doc)})
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func newReplay(s *session) *cobra.Command {
 		Short: "Match events that are there with the rules as they are now",
 		Long: `Match events that are there with the rules as they are now, and order the actions of those that match: real
 enforcements, which are published. One that an event has of a rule already is never doubled, unless --force repeats it.
-Shadow rules order nothing here either.
+Shadow rules order nothing here either. Rules that hold back matches, by a throttle, are left out.
 
 A worker does it, as the workflow replay:ID, at most --rate enforcements a second. The command shows how far it is. It may
 be interrupted: the replay goes on, --attach shows it again, and --stop ends it.`,
@@ -148,6 +148,9 @@ func replayTriggers(ctx context.Context, db *store.Store, f replayFlags) ([]stri
 			return nil, fmt.Errorf("rule %s is tripped and matches nothing: %s; `starter rule reset %[1]s` has it evaluated again", ref, r.TripReason)
 		case r.Shadow:
 			return nil, fmt.Errorf("rule %s is a shadow and orders nothing: set shadow: false in its file and apply pack %s again", ref, r.PackRef)
+		case len(r.Throttle) > 0:
+			return nil, fmt.Errorf("rule %s has a throttle, which a replay would go against: emit what is to be acted on anew by `starter emit`, "+
+				"or replay a rule without a throttle; `starter rule backtest %[1]s` says what it would have ordered", ref)
 		case f.trigger != "" && r.TriggerRef != f.trigger:
 			return nil, fmt.Errorf("rule %s looks at events of %s, not of %s", ref, r.TriggerRef, f.trigger)
 		case !slices.Contains(triggers, r.TriggerRef):

@@ -41,7 +41,7 @@ number when it is applied again.`,
 				column[versionRow]{"SHADOW", func(r versionRow) string { return yesNo(r.Shadow) }},
 				column[versionRow]{"TRIGGER", func(r versionRow) string { return r.TriggerRef }},
 				column[versionRow]{"ACTION", func(r versionRow) string { return r.ActionRef }},
-				column[versionRow]{"CONDITIONS", func(r versionRow) string { return r.condition() }},
+				column[versionRow]{"CONDITIONS", func(r versionRow) string { return r.definition() }},
 			)
 		},
 	}

@@ -39,6 +39,7 @@ type ruleDefinition struct {
 	CEL          string          `json:"cel,omitempty"`
 	ActionRef    string          `json:"action_ref"`
 	ActionParams json.RawMessage `json:"action_params"`
+	Throttle     json.RawMessage `json:"throttle,omitempty"`
 }
 
 // ruleRow is a rule as people and programs see it.
@@ -52,6 +53,8 @@ type ruleRow struct {
 type ruleCounts struct {
 	Matches        int64      `json:"matches"` // since then; of a shadow, those that are recorded
 	MatchesPerHour float64    `json:"matches_per_hour"`
+	Held           int64      `json:"held"` // of these, those that the rule's throttle holds back
+	HeldPerHour    float64    `json:"held_per_hour"`
 	Errors         int64      `json:"errors"` // of these, those that could not be carried out
 	LastMatch      *time.Time `json:"last_match"`
 	LastEvent      *int64     `json:"last_event"` // a sample
@@ -62,8 +65,16 @@ func newRuleDefinition(r sensor.Rule) ruleDefinition {
 		Ref: r.Ref, PackRef: r.PackRef, Label: r.Label, Description: r.Description, TriggerRef: r.TriggerRef,
 		Version: r.Version, Enabled: r.Enabled, Tripped: r.Tripped, TripReason: r.TripReason, Shadow: r.Shadow, Priority: r.Priority,
 		ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Active: r.Active, Condition: r.Condition,
-		Conditions: r.Conditions, CEL: r.CEL, ActionRef: r.ActionRef, ActionParams: r.ActionParams,
+		Conditions: r.Conditions, CEL: r.CEL, ActionRef: r.ActionRef, ActionParams: r.ActionParams, Throttle: r.Throttle,
 	}
+}
+
+// definition is the conditions and the throttle, on one line.
+func (r ruleDefinition) definition() string {
+	if len(r.Throttle) == 0 {
+		return r.condition()
+	}
+	return fmt.Sprintf("%s, throttle %s", r.condition(), r.Throttle)
 }
 
 // condition is all that must hold, on one line.
@@ -109,7 +120,7 @@ func newRules(s *session) *cobra.Command {
 		Short: "List the rules, and how often they match",
 		Long: `List the rules, and how often they match: matches an hour since --since, an hour ago if you do not say, the last match
 there ever was, and errors since then: matches whose enforcement could not be carried out. Matches of a shadow are those
-that are recorded.
+that are recorded. Of the matches an hour, HELD/H are those that the rule's throttle holds back: ` + "`starter groups`" + ` shows more.
 
 The state is that of now: on, shadow, disabled, tripped (its evaluation took too long: ` + "`starter rule reset`" + `), not yet or
 over (by valid), or out of hours (by active).`,
@@ -129,6 +140,7 @@ over (by valid), or out of hours (by active).`,
 				column[ruleRow]{"TRIGGER", func(r ruleRow) string { return r.TriggerRef }},
 				column[ruleRow]{"ACTION", func(r ruleRow) string { return r.ActionRef }},
 				column[ruleRow]{"MATCHES/H", func(r ruleRow) string { return rate(r.MatchesPerHour) }},
+				column[ruleRow]{"HELD/H", func(r ruleRow) string { return rate(r.HeldPerHour) }},
 				column[ruleRow]{"LAST MATCH", func(r ruleRow) string { return optionalMoment(r.LastMatch) }},
 				column[ruleRow]{"ERRORS", func(r ruleRow) string { return strconv.FormatInt(r.Errors, 10) }},
 			)
@@ -162,7 +174,8 @@ func (s *session) ruleRows(ctx context.Context, filter store.RuleFilter, since t
 	for i, r := range rules {
 		a := activity[r.Ref]
 		rows[i] = ruleRow{newRuleDefinition(r), ruleState(r, time.Now()), ruleCounts{
-			Matches: a.Matches, MatchesPerHour: float64(a.Matches) / hours, Errors: a.Errors, LastMatch: a.LastMatch, LastEvent: a.LastEvent,
+			Matches: a.Matches, MatchesPerHour: float64(a.Matches) / hours, Held: a.Held, HeldPerHour: float64(a.Held) / hours,
+			Errors: a.Errors, LastMatch: a.LastMatch, LastEvent: a.LastEvent,
 		}}
 	}
 	return rows, nil

@@ -17,7 +17,8 @@ import (
 type trialRule struct {
 	Rule        string            `json:"rule"`
 	Fires       bool              `json:"fires"`
-	Reason      string            `json:"reason,omitempty"` // why it does not whatever its conditions say
+	Reason      string            `json:"reason,omitempty"`   // why it does not whatever its conditions say
+	Throttle    string            `json:"throttle,omitempty"` // what may hold back its match, if it fires
 	Action      string            `json:"action"`
 	Params      json.RawMessage   `json:"params,omitempty"`  // of the action, if it fires
 	Failure     string            `json:"failure,omitempty"` // why there are none
@@ -164,6 +165,9 @@ func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compile
 			verdict.Reason = explanation.Untimely
 			if explanation.Matched && r.Shadow {
 				verdict.Reason = "it is a shadow: it matches and orders nothing"
+			}
+			if t := compiled.Throttle(); t != nil && verdict.Fires {
+				verdict.Throttle = t.String()
 			}
 			if verdict.Fires {
 				if verdict.Params, verdict.Failure, err = rendered(ctx, compiled, doc); err != nil {

@@ -173,6 +173,9 @@ func (e trialEvent) writeRules(w *strings.Builder) error {
 			if params := compactJSON(r.Params); params != "{}" {
 				fmt.Fprintf(w, " with %s", shorten(params))
 			}
+			if r.Throttle != "" {
+				fmt.Fprintf(w, ", unless its throttle holds it back: %s", r.Throttle)
+			}
 			w.WriteString("\n")
 			continue
 		case r.Reason != "":

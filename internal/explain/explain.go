@@ -8,6 +8,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -41,6 +42,7 @@ type Verdict struct {
 	// Enforcements are those that there are of the event by this rule.
 	Enforcements []int64 `json:"enforcements"`
 	Recorded     bool    `json:"recorded,omitempty"` // as the match of a shadow
+	Held         *Held   `json:"held,omitempty"`     // what became of a match that the rule's throttle holds back
 }
 
 // main is the judgement that decided, or would decide.
@@ -83,6 +85,9 @@ func Event(ctx context.Context, db *store.Store, id int64, o Options) (Report, e
 		}
 		v.Enforcements = append([]int64{}, outcome.Enforcements[p.ref]...)
 		v.Recorded = outcome.Shadows[p.ref]
+		if m, ok := outcome.Held[p.ref]; ok {
+			v.Held = newHeld(m, p.then, event.Created, time.Now())
+		}
 		report.add(v, o.Limit)
 	}
 	report.trim(o.Limit)

@@ -15,6 +15,8 @@ type EventOutcome struct {
 	Enforcements map[string][]int64
 	// Shadows are the shadow rules that it is recorded as a match of.
 	Shadows map[string]bool
+	// Held are its matches that are held back, by rule.
+	Held map[string]HeldMatch
 }
 
 // EventOutcome returns what became of an event.
@@ -23,7 +25,7 @@ func (s *Store) EventOutcome(ctx context.Context, eventID int64) (EventOutcome, 
 		RuleRef string
 		ID      *int64 // nil: the match of a shadow
 	}
-	o := EventOutcome{Enforcements: map[string][]int64{}, Shadows: map[string]bool{}}
+	o := EventOutcome{Enforcements: map[string][]int64{}, Shadows: map[string]bool{}, Held: map[string]HeldMatch{}}
 	err := s.inSnapshot(ctx, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"event": eventID}
 		rows, err := tx.Query(ctx, `
@@ -46,6 +48,13 @@ func (s *Store) EventOutcome(ctx context.Context, eventID int64) (EventOutcome, 
 			} else {
 				o.Enforcements[r.RuleRef] = append(o.Enforcements[r.RuleRef], *r.ID)
 			}
+		}
+		if err != nil {
+			return err
+		}
+		held, err := list[HeldMatch](ctx, tx, heldSelect+` where h.event = @event`, args)
+		for _, h := range held {
+			o.Held[h.RuleRef] = h
 		}
 		return err
 	})

@@ -8,10 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// RuleActivity is what became of a rule: its enforcements, and of a shadow its recorded matches.
+// RuleActivity is what became of a rule: its enforcements, its matches that are held back, and of a shadow its recorded
+// matches.
 type RuleActivity struct {
 	RuleRef   string
-	Matches   int64      // since then
+	Matches   int64      // since then, with those that are held back
+	Held      int64      // of these, those that are held back by the rule's throttle
 	Errors    int64      // of these, those that could not be carried out
 	LastMatch *time.Time // of all; nil: none is there
 	LastEvent *int64     // the event of that
@@ -29,9 +31,8 @@ func (s *Store) RuleActivity(ctx context.Context, f RuleFilter, since time.Time)
 		with young as (
 			select min(id) as id from (select id from attune.enforcement where created >= @since offset 0) e
 		)
-		select r.ref as rule_ref, n.matches + m.matches as matches, n.errors,
-			greatest(last.created, shadow.created) as last_match,
-			case when shadow.created > last.created or last.created is null then shadow.event else last.event end as last_event
+		select r.ref as rule_ref, n.matches + m.matches + h.matches as matches, h.matches as held, n.errors,
+			latest.created as last_match, latest.event as last_event
 		from `+ruleTables+`
 		cross join lateral (
 			select count(*) as matches, count(*) filter (where status = 'failed') as errors
@@ -40,12 +41,17 @@ func (s *Store) RuleActivity(ctx context.Context, f RuleFilter, since time.Time)
 		cross join lateral (
 			select count(*) as matches from attune.shadow_match where rule_ref = r.ref and created >= @since
 		) m
+		cross join lateral (
+			select count(*) as matches from attune.held_match where rule_ref = r.ref and created >= @since
+		) h
 		left join lateral (
-			select created, event from attune.enforcement where rule_ref = r.ref order by id desc limit 1
-		) last on true
-		left join lateral (
-			select created, event from attune.shadow_match where rule_ref = r.ref order by created desc, event desc limit 1
-		) shadow on true`+w.sql(), w.args)
+			(select created, event from attune.enforcement where rule_ref = r.ref order by id desc limit 1)
+			union all
+			(select created, event from attune.shadow_match where rule_ref = r.ref order by created desc, event desc limit 1)
+			union all
+			(select created, event from attune.held_match where rule_ref = r.ref order by created desc, event desc limit 1)
+			order by created desc, event desc limit 1
+		) latest on true`+w.sql(), w.args)
 	if err != nil {
 		return nil, fmt.Errorf("counting the matches of rules: %w", err)
 	}
