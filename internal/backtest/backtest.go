@@ -1,5 +1,6 @@
 // Package backtest says what a rule would have matched of the events that are there, and what another version of it
-// does not, or does besides. It reads events page by page and keeps counts and samples, however many they are.
+// does not, or does besides. It reads events page by page and keeps counts and samples, however many they are. What throttles would hold back it simulates,
+// by the decisions that the matcher makes.
 package backtest
 
 import (
@@ -7,10 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/throttle"
 )
 
 const (
@@ -40,6 +43,8 @@ type Config struct {
 type Report struct {
 	Events  int64 `json:"events"`
 	Matches int64 `json:"matches"`
+	// Enforcements is how many there would be of the matches; nil: one of each, no throttle holds any back.
+	Enforcements *int64 `json:"enforcements,omitempty"`
 	// Busiest is the hour, in UTC, in which most of the matches happened, and BusiestMatches how many.
 	Busiest        *time.Time `json:"busiest_hour,omitempty"`
 	BusiestMatches int64      `json:"busiest_hour_matches,omitempty"`
@@ -49,12 +54,14 @@ type Report struct {
 
 // Compared is how a rule and another version of it differ.
 type Compared struct {
-	Version int64    `json:"version"` // of the other one
-	Both    int64    `json:"both"`    // events that both match
-	More    int64    `json:"more"`    // events that only the rule matches
-	Fewer   int64    `json:"fewer"`   // events that only the other one matches
-	Added   []Sample `json:"added"`   // the latest of More
-	Dropped []Sample `json:"dropped"` // the latest of Fewer
+	Version int64 `json:"version"` // of the other one
+	Both    int64 `json:"both"`    // events that both match
+	More    int64 `json:"more"`    // events that only the rule matches
+	Fewer   int64 `json:"fewer"`   // events that only the other one matches
+	// Enforcements is how many the other one would have; nil: neither has a throttle.
+	Enforcements *int64   `json:"enforcements,omitempty"`
+	Added        []Sample `json:"added"`   // the latest of More
+	Dropped      []Sample `json:"dropped"` // the latest of Fewer
 }
 
 // Sample is an event.
@@ -100,7 +107,8 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 type test struct {
 	rule, other *rule.Compiled // other is nil if nothing is compared
 	reader      *rule.Reader
-	hours       map[int64]int64 // matches by the hour since 1970 in which they happened
+	hours       map[int64]int64         // matches by the hour since 1970 in which they happened
+	orders      [2]*throttle.Simulation // of the rule and of the other one; nil: no throttle holds back anything
 	report      Report
 }
 
@@ -119,7 +127,30 @@ func newTest(cfg Config) (*test, error) {
 		t.report.Compared = &Compared{Version: cfg.Other.Version, Added: []Sample{}, Dropped: []Sample{}}
 	}
 	t.reader = rule.NewReader(rule.NeedsOf(all))
+	t.simulate(all)
 	return t, nil
+}
+
+// simulate has enforcements counted if any of the rules has a throttle.
+func (t *test) simulate(rules []*rule.Compiled) {
+	if !slices.ContainsFunc(rules, func(r *rule.Compiled) bool { return r.Throttle() != nil }) {
+		return
+	}
+	for i, r := range rules {
+		t.orders[i] = throttle.NewSimulation(r.Throttle())
+	}
+}
+
+// order counts a match in.
+func (t *test) order(i int, r *rule.Compiled, doc *rule.Document, e *sensor.Event) {
+	if t.orders[i] == nil {
+		return
+	}
+	key := ""
+	if g := r.Grouping(doc); g != nil {
+		key = g.Key
+	}
+	t.orders[i].Add(key, throttle.Match{Event: e.ID, At: e.Created})
 }
 
 func (t *test) event(ctx context.Context, e *sensor.Event) error {
@@ -136,6 +167,7 @@ func (t *test) event(ctx context.Context, e *sensor.Event) error {
 		t.report.Matches++
 		t.hours[e.At().Unix()/3600]++
 		keep(&t.report.Sample, e)
+		t.order(0, t.rule, doc, e)
 	}
 	if t.other == nil {
 		return nil
@@ -143,6 +175,9 @@ func (t *test) event(ctx context.Context, e *sensor.Event) error {
 	was, err := t.other.Match(ctx, doc)
 	if err != nil {
 		return err
+	}
+	if was {
+		t.order(1, t.other, doc, e)
 	}
 	switch c := t.report.Compared; {
 	case matched && was:
@@ -173,6 +208,14 @@ func (t *test) finish() Report {
 	if t.report.BusiestMatches > 0 {
 		at := time.Unix(busiest*3600, 0).UTC()
 		t.report.Busiest = &at
+	}
+	if t.orders[0] != nil {
+		n := t.orders[0].Orders()
+		t.report.Enforcements = &n
+	}
+	if t.orders[1] != nil {
+		n := t.orders[1].Orders()
+		t.report.Compared.Enforcements = &n
 	}
 	return t.report
 }

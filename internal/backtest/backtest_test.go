@@ -86,3 +86,20 @@ var errBroken = errors.New("broken")
 func (broken) ReplayEvents(context.Context, sensor.Replay, int64, int) ([]sensor.Event, error) {
 	return nil, errBroken
 }
+
+// Of a rule with a throttle, the enforcements are counted that would be left of its matches, and likewise of the other one.
+func TestRunSimulatesThrottles(t *testing.T) {
+	t.Parallel()
+	throttled := over(0)
+	throttled.Throttle = json.RawMessage(`{"once_within": "10m"}`)
+	report, err := backtest.Run(t.Context(), backtest.Config{Source: numbers(1200), Rule: throttled, Other: over(1190)})
+	require.NoError(t, err)
+	require.EqualValues(t, 1200, report.Matches)
+	require.EqualValues(t, 120, *report.Enforcements)
+	require.EqualValues(t, 10, *report.Compared.Enforcements)
+
+	throttled.Throttle = json.RawMessage(`{"at_least": 4, "within": "1h", "group_by": ["n"]}`)
+	report, err = backtest.Run(t.Context(), backtest.Config{Source: numbers(1200), Rule: throttled})
+	require.NoError(t, err)
+	require.Zero(t, *report.Enforcements)
+}

@@ -42,7 +42,8 @@ func newRuleBacktest(s *session) *cobra.Command {
 		Short: "Say what a rule would have matched of the events that are there",
 		Long: `Say what a rule would have matched of the events that are there: how many, how many an hour, and which. The rule is that
 of a file, as in a pack, or one that is stored, as it is or in one of its versions. Its conditions and its times count;
-whether it is enabled or a shadow does not. Nothing is written.
+whether it is enabled or a shadow does not. If it has a throttle, also how many enforcements there would be. Nothing is
+written.
 
 With --compare, say what is different from the version in force: what it matches more, and what fewer.`,
 		Example: `  starter rule backtest rules/frost.yaml --since 7d
@@ -69,6 +70,10 @@ func (s *session) backtest(ctx context.Context, subject string, f backtestFlags)
 	r, err := subjectRule(ctx, db, subject)
 	if err != nil {
 		return err
+	}
+	if len(r.Correlation) > 0 {
+		return fmt.Errorf("rule %s is a correlation, which a backtest of single events says nothing about: test its parts as rules of "+
+			"their own, or apply it as a shadow", r.Ref)
 	}
 	cfg := backtest.Config{Source: db, Rule: &r}
 	if f.compare {
@@ -150,11 +155,17 @@ func (s *session) showBacktest(b backtested) error {
 	}
 	s.say("%s would have matched %d of %s of %s since %s: %s an hour", b.RuleRef, b.Matches,
 		count(int(b.Events), "event", "events"), b.TriggerRef, moment(b.Since), rate(b.MatchesPerHour))
+	if b.Enforcements != nil {
+		s.say("its throttle would have made that %s", count(int(*b.Enforcements), "enforcement", "enforcements"))
+	}
 	if b.Busiest != nil {
 		s.say("most in the hour from %s: %d", moment(*b.Busiest), b.BusiestMatches)
 	}
 	if b.Compared != nil {
 		s.say("version %d, in force: %d more, %d fewer, %d the same", b.Compared.Version, b.Compared.More, b.Compared.Fewer, b.Compared.Both)
+		if b.Compared.Enforcements != nil {
+			s.say("its throttle would have made %s", count(int(*b.Compared.Enforcements), "enforcement", "enforcements"))
+		}
 		return s.showSamples(sampled("more", b.Compared.Added), sampled("fewer", b.Compared.Dropped))
 	}
 	return s.showSamples(sampled("match", b.Sample))

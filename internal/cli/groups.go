@@ -42,7 +42,7 @@ MATCHES are those that the group has collected, or that count; of once_within, t
 last. DUE is when its enforcement is written, or when it no longer holds back anything. A group that is dropped, expired or
 cancelled has no enforcement, and a reason.`,
 		Example: `  starter groups
-  starter groups examples.clock_minute --open
+  starter groups examples.commit_digest --open
   starter groups -o json | jq '.[] | select(.status == "dropped")'`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: s.completeRefs(ruleRefs),

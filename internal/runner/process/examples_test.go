@@ -135,7 +135,8 @@ func TestExampleGitCommits(t *testing.T) {
 		"files": 1.0, "insertions": 101.0, "deletions": 0.0, "paths": []any{"größe.txt"},
 	}, events[1])
 	const start, review, watch = "examples.commit_on_temporal", "examples.commit_to_review", "examples.commit_to_watch"
-	require.Equal(t, [][]string{{start, review}, {start, review, watch}, {}}, matched)
+	const digest = "examples.commit_digest"
+	require.Equal(t, [][]string{{digest, start, review}, {digest, start, review, watch}, {digest}}, matched)
 
 	events, _ = e.next(t)
 	require.Empty(t, events)
@@ -146,7 +147,7 @@ func TestExampleGitCommits(t *testing.T) {
 	events, matched = e.next(t)
 	require.Equal(t, []any{"add a table", "Fix the picture"}, []any{events[0]["subject"], events[1]["subject"]})
 	require.Equal(t, []any{"go.mod", "image"}, events[1]["paths"])
-	require.Equal(t, [][]string{{start, review, watch}, {watch}}, matched)
+	require.Equal(t, [][]string{{digest, start, review, watch}, {digest, watch}}, matched)
 
 	repo.git(t, "commit", "-q", "--amend", "-m", "Fix the picture, reworded")
 	events, _ = e.next(t)
