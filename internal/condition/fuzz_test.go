@@ -95,17 +95,63 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// FuzzOperators evaluates one clause of every operator on one value: Match and Explain agree, a negative operator negates
-// its twin, and StackStorm's names stand up to anything, too.
-func FuzzOperators(f *testing.F) {
+// An operatorCase is one clause of every operator, on one payload.
+type operatorCase struct {
+	pick                  uint8
+	field, value, payload string
+}
+
+// operatorCases are what FuzzOperators begins with.
+func operatorCases() (cases []operatorCase) {
 	for i, value := range []string{
 		`"a"`, `1`, `[1, "a", null]`, `null`, `{"a": [true]}`, `"^a+$"`, `"now-15m"`, `"10.0.0.0/8"`, `"1.2.3-rc.1"`, `"a*[!b-c]?"`,
 		`{"field": "item", "operator": "equals", "value": 1}`, `{"item.a": {"type": "eq", "pattern": 1}}`, `["10.1.2.3", "fe80::/10"]`,
 		`["integer"]`, `[1, 2]`, `"2026-01-31"`, `"1h"`,
 	} {
-		f.Add(uint8(i), "s.*", value, `{"s": ["a", 1, null, "10.1.2.3", "2026-01-31T08:00:00Z", "1.2.3"], "o": "A"}`)
-		f.Add(uint8(i+5), "s", value, `{"s": "aaa", "o": 1}`)
-		f.Add(uint8(i), "payload", value, value)
+		pick := uint8(i)
+		cases = append(cases,
+			operatorCase{pick, "s.*", value, `{"s": ["a", 1, null, "10.1.2.3", "2026-01-31T08:00:00Z", "1.2.3"], "o": "A"}`},
+			operatorCase{pick + 5, "s", value, `{"s": "aaa", "o": 1}`},
+			operatorCase{0, "s", value, `{"s": "aaa", "o": 1}`},
+			operatorCase{pick, "payload", value, value})
+	}
+	return append(cases,
+		operatorCase{5, "s", ``, `{"s": [1, "a"]}`},
+		operatorCase{4, "s", `{"item.a": {"type": "eq", "pattern": 1}}`, `{"s": [{"a": 1}, {"a": 2}]}`})
+}
+
+// outcomes evaluates the clause of every operator, and returns the matches of those that take it, by name.
+func (c operatorCase) outcomes(t *testing.T, doc *Document) map[string]bool {
+	quoted, err := json.Marshal(c.field)
+	require.NoError(t, err)
+	value := ""
+	if c.value != "" {
+		value = `, "value": ` + c.value
+	}
+	more := [...]string{value, value + `, "ignore_case": true`, `, "value_from": "o"`, value + `, "value_from": "o"`,
+		`, "condition": "any2any"` + value}[c.pick%5]
+	outcomes := map[string]bool{}
+	for _, name := range append(Operators(), StackStormOperators()...) {
+		clause := `{"field": ` + string(quoted) + `, "operator": "` + name + `"` + more + `}`
+		wrapped := [...]string{`[` + clause + `]`, `[{"not": ` + clause + `}]`, `[{"any": [` + clause + `]}]`}[c.pick%3]
+		program, err := Compile(All, json.RawMessage(wrapped))
+		if err != nil {
+			continue
+		}
+		outcomes[name] = program.Match(doc)
+		explanation := program.Explain(doc)
+		require.Equal(t, explanation.Matched, outcomes[name])
+		_, err = json.Marshal(explanation)
+		require.NoError(t, err)
+	}
+	return outcomes
+}
+
+// FuzzOperators evaluates one clause of every operator on one value: Match and Explain agree, a negative operator negates
+// its twin, and StackStorm's names stand up to anything, too.
+func FuzzOperators(f *testing.F) {
+	for _, c := range operatorCases() {
+		f.Add(c.pick, c.field, c.value, c.payload)
 	}
 	created, err := Decode([]byte(`{"created": "2026-01-31T08:00:00Z"}`))
 	require.NoError(f, err)
@@ -114,32 +160,34 @@ func FuzzOperators(f *testing.F) {
 		if err != nil {
 			return
 		}
-		doc := Document{Payload: decoded, Event: created}
-		quoted, err := json.Marshal(field)
-		require.NoError(t, err)
-		more := [...]string{`"value": ` + value, `"value": ` + value + `, "ignore_case": true`, `"value_from": "o"`,
-			`"value": ` + value + `, "value_from": "o"`, `"condition": "any2any", "value": ` + value}[pick%5]
-		outcomes := map[string]bool{}
-		for _, name := range append(Operators(), StackStormOperators()...) {
-			clause := `{"field": ` + string(quoted) + `, "operator": "` + name + `", ` + more + `}`
-			wrapped := [...]string{`[` + clause + `]`, `[{"not": ` + clause + `}]`, `[{"any": [` + clause + `]}]`}[pick%3]
-			program, err := Compile(All, json.RawMessage(wrapped))
-			if err != nil {
-				continue
-			}
-			outcomes[name] = program.Match(&doc)
-			explanation := program.Explain(&doc)
-			require.Equal(t, explanation.Matched, outcomes[name])
-			_, err = json.Marshal(explanation)
-			require.NoError(t, err)
-		}
+		outcomes := operatorCase{pick, field, value, payload}.outcomes(t, &Document{Payload: decoded, Event: created})
 		for i := range operators {
-			if negative := "not_" + operators[i].name; slices.Contains(Operators(), negative) {
+			negative := "not_" + operators[i].name
+			if operators[i].name == "any" {
+				negative = "none"
+			}
+			if slices.Contains(Operators(), negative) {
 				holds, ok := outcomes[operators[i].name]
 				require.Equal(t, ok && !holds, outcomes[negative], negative)
 			}
 		}
 	})
+}
+
+// TestEveryOperatorIsFuzzed proves that what FuzzOperators begins with reaches each of them.
+func TestEveryOperatorIsFuzzed(t *testing.T) {
+	t.Parallel()
+	reached := map[string]bool{}
+	for _, c := range operatorCases() {
+		if decoded, err := Decode([]byte(c.payload)); err == nil {
+			for name := range c.outcomes(t, &Document{Payload: decoded}) {
+				reached[name] = true
+			}
+		}
+	}
+	for _, name := range append(Operators(), StackStormOperators()...) {
+		require.True(t, reached[name], name)
+	}
 }
 
 // FuzzKey holds that two values have the same key exactly if they are equal, and that a set finds what it has.

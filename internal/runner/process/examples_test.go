@@ -240,7 +240,7 @@ func TestExamplesUseTheWholeLanguage(t *testing.T) {
 		require.NoError(t, err)
 		all.Write(content)
 	}
-	for _, operator := range []string{ // of the platform's own language; docs/rules.md shows each of those that go beyond
+	for _, operator := range []string{ // of the platform's own language; docs/rules.md has an example of each
 		"equals", "not_equals", "contains", "starts_with", "ends_with", "greater_than", "less_than", "in", "not_in", "matches",
 	} {
 		require.Contains(t, all.String(), "operator: "+operator+",")
