@@ -29,25 +29,18 @@ func (p *Poller) attend(ctx context.Context, ref string) (PollResult, error) {
 	return res, err
 }
 
-// attendance is one call of attend. A batch is matched while the next poll and its events are under way: the broker keeps
-// events and enforcements in queues of their own, and works on both at once.
+// attendance is one call of attend. While a batch is matched, the next one is published, and a poll brings the one after
+// that: the database, the broker and the worker all have something to do.
 type attendance struct {
 	*Poller
-	ref  string
-	done Tally
-
-	matching *matching          // nil: no batch is being matched
-	failed   []sensor.BatchHead // could not be matched
+	ref    string
+	done   Tally
+	works  []*work            // in hand, in order
+	failed []sensor.BatchHead // could not be worked off, in order
 }
 
-// matching is a batch whose events are published, and that is being matched.
-type matching struct {
-	head      sensor.BatchHead
-	generated GenerateResult
-	matched   MatchResult
-	err       error
-	ended     chan struct{}
-}
+// maxWorks is how many batches of a sensor may be in hand at once.
+const maxWorks = 3
 
 func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline time.Time) (PollResult, error) {
 	for idle := 0; ; {
@@ -77,56 +70,44 @@ func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline ti
 }
 
 // busy says whether anything has been worked off so far, or is about to be.
-func (a *attendance) busy() bool { return a.done != (Tally{}) || a.matching != nil }
+func (a *attendance) busy() bool { return a.done != (Tally{}) || len(a.works) > 0 }
 
-// worksOn says whether the batch is being matched, and so keeps no poll waiting.
+// worksOn says whether the batch is in hand, and so keeps no poll waiting.
 func (a *attendance) worksOn(head sensor.BatchHead) bool {
-	return a != nil && a.matching != nil && a.matching.head.ID == head.ID
+	return a != nil && slices.ContainsFunc(a.works, func(w *work) bool { return w.head.ID == head.ID })
 }
 
-// workOff turns the batches of a poll into events, and each into enforcements while the next one is at it. The first that
-// fails, and all behind it, stay in the result.
+// workOff begins to work off the batches of a poll. Once one has failed, those that are not begun stay in the result.
 func (a *attendance) workOff(ctx context.Context, res *PollResult) {
-	for len(res.heads) > 0 {
-		head := res.heads[0]
-		generated, err := a.Drainer.Generator.GenerateEvents(ctx, BatchInput{BatchID: head.ID})
-		if a.settle(); err != nil || len(a.failed) > 0 {
-			return // the workflow does the same, where the failure shows
+	for a.settle(maxWorks - 1); len(res.heads) > 0 && len(a.failed) == 0; a.settle(maxWorks - 1) {
+		w := newWork(res.heads[0])
+		var before *work
+		if n := len(a.works); n > 0 {
+			before = a.works[n-1]
 		}
-		a.match(ctx, head, generated)
+		go w.do(ctx, a.Drainer, before)
+		a.works = append(a.works, w)
 		*res = res.with(res.heads[1:])
 	}
 }
 
-func (a *attendance) match(ctx context.Context, head sensor.BatchHead, generated GenerateResult) {
-	m := &matching{head: head, generated: generated, ended: make(chan struct{})}
-	a.matching = m
-	go func() {
-		defer close(m.ended)
-		m.matched, m.err = a.Drainer.Matcher.MatchRules(ctx, BatchInput{BatchID: head.ID})
-	}()
+// settle takes in what has ended, and waits until no more than so many batches are in hand.
+func (a *attendance) settle(most int) {
+	for len(a.works) > 0 && (len(a.works) > most || a.works[0].hasEnded()) {
+		w := a.works[0]
+		<-w.ended
+		a.works = a.works[1:]
+		if w.unpublished != nil || w.unmatched != nil {
+			a.failed = append(a.failed, w.head)
+			continue
+		}
+		a.done.add(w.tally())
+	}
 }
 
-// settle waits for the batch that is being matched.
-func (a *attendance) settle() {
-	m := a.matching
-	if m == nil {
-		return
-	}
-	<-m.ended
-	a.matching = nil
-	if m.err != nil {
-		a.failed = append(a.failed, m.head)
-		return
-	}
-	a.done.add(Tally{
-		Batches: 1, Events: m.generated.Events, Enforcements: m.matched.Enforcements, Rejected: m.generated.Rejected,
-	})
-}
-
-// finish adds what was done to the result, and what could not be done.
+// finish adds what was done to the result, and what could not be done, which the workflow does, where the failure shows.
 func (a *attendance) finish(res PollResult) PollResult {
-	a.settle()
+	a.settle(0)
 	res.Tally = a.done
 	if len(a.failed) > 0 {
 		res = res.with(slices.Concat(a.failed, res.heads))

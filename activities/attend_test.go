@@ -65,11 +65,11 @@ func (b *batches) Trigger(context.Context, string) (sensor.Trigger, error) {
 }
 
 func (b *batches) CommitEvents(_ context.Context, batch sensor.Batch, _ []sensor.NewEvent, _ []sensor.Rejection) ([]sensor.Event, error) {
-	if b.broken != nil {
-		return nil, b.broken
-	}
 	if b.generated != nil {
 		b.generated(batch.ID)
+	}
+	if b.broken != nil {
+		return nil, b.broken
 	}
 	return []sensor.Event{{ID: 10 * batch.ID, TriggerRef: "t.a"}}, nil
 }
@@ -190,10 +190,47 @@ func TestWhatCannotBeWorkedOffIsLeftToTheWorkflow(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 108, res.BatchID)
 	require.Equal(t, 1, res.Count)
-	require.Equal(t, 1, in.polls)
 }
 
-// A batch is matched while the next one becomes events.
+// Messages are in the order of batches: what is behind one that failed is left alone.
+func TestWhatIsBehindAFailureIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, failing := range []string{"publishing", "matching"} {
+		t.Run(failing, func(t *testing.T) {
+			t.Parallel()
+			second := make(chan struct{}) // closed when the second poll has brought something
+			var begun []int64
+			begin := func(id int64) {
+				begun = append(begun, id)
+				<-second
+			}
+			b := &batches{broken: errors.New("the database is away"), generated: begin}
+			if failing == "matching" {
+				b = &batches{unmatched: errors.New("the broker is away"), match: begin}
+			}
+			in := &inbox{}
+			in.put()
+			p := newAttendant(in, b)
+			p.Store.(*tailStore).matching = func() []sensor.BatchHead { return []sensor.BatchHead{{ID: 108, Count: 1}} }
+			p.Runner = code(func(ctx context.Context, req sensor.PollRequest) (sensor.Poll, error) {
+				poll, err := in.Poll(ctx, req)
+				if in.put(); in.polls == 2 {
+					close(second)
+				}
+				return poll, err
+			})
+			res, err := attend(t, p)
+			require.NoError(t, err)
+			require.EqualValues(t, 108, res.BatchID)
+			require.True(t, res.More)
+			require.Zero(t, res.Tally)
+			require.Equal(t, []int64{108}, begun)
+			require.Empty(t, b.done)
+		})
+	}
+}
+
+// A batch is matched while the next one comes.
 func TestAttendingWorksOnTwoBatchesAtOnce(t *testing.T) {
 	t.Parallel()
 	in, second := &inbox{}, make(chan struct{})

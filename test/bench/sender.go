@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -68,8 +69,9 @@ func (g *target) try() error {
 
 // loaded is what came of senders that waited for each answer.
 type loaded struct {
-	rate float64   // answers a second
-	took []float64 // seconds, of each
+	rate float64             // answers a second
+	took []float64           // seconds, of each
+	sent map[int64]time.Time // when each was sent, by its number
 }
 
 // load has a number of connections send one request after the other for a time.
@@ -86,18 +88,19 @@ func (g *target) flood(connections, requests int) loaded {
 
 func (g *target) run(connections int, more func() bool) loaded {
 	var mu sync.Mutex
-	var all loaded
+	all := loaded{sent: map[int64]time.Time{}}
 	var sending sync.WaitGroup
 	start := time.Now()
 	for range connections {
 		sending.Go(func() {
-			took, err := g.sendWhile(more)
+			one, err := g.sendWhile(more)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				g.t.Errorf("a request was not accepted: %w", err)
 			}
-			all.took = append(all.took, took...)
+			all.took = append(all.took, one.took...)
+			maps.Copy(all.sent, one.sent)
 		})
 	}
 	sending.Wait()
@@ -105,20 +108,22 @@ func (g *target) run(connections int, more func() bool) loaded {
 	return all
 }
 
-func (g *target) sendWhile(more func() bool) (took []float64, err error) {
+func (g *target) sendWhile(more func() bool) (one loaded, err error) {
+	one.sent = map[int64]time.Time{}
 	s, err := g.connect()
 	if err != nil {
-		return nil, err
+		return one, err
 	}
 	defer s.conn.Close()
 	for more() && g.t.ctx.Err() == nil {
 		begin := time.Now()
-		if _, err := s.send(); err != nil {
-			return took, err
+		n, err := s.send()
+		if err != nil {
+			return one, err
 		}
-		took = append(took, time.Since(begin).Seconds())
+		one.took, one.sent[n] = append(one.took, time.Since(begin).Seconds()), begin
 	}
-	return took, nil
+	return one, nil
 }
 
 // pace sends requests at a steady pace, whatever the answers take, and returns when each was sent, by number.

@@ -91,6 +91,7 @@ func benchWebhook(t *trial) {
 		t.report(name+"_bare_p99", 1000*quantile(bareTook, 0.99), "ms")
 	}
 	t.sustained(s, ours, bare, rate64)
+	t.flooded(s, ours)
 	t.paced(s, ours)
 }
 
@@ -111,6 +112,17 @@ func (t *trial) sustained(s *system, ours, bare *target, rates []float64) {
 	t.report("sustained", median(sustained), "requests/s")
 	t.report("sustained_bare", median(rates), "requests/s")
 	t.report("sustained_ratio", median(ratios), "ratio")
+}
+
+// flooded measures from each request to its message while requests come as fast as they are accepted. It is a flood of its
+// own: what consumes the messages takes some of the machine.
+func (t *trial) flooded(s *system, ours *target) {
+	t.purge(s)
+	receive := t.receiveMatches(s)
+	took := receive(ours.flood(64, webhookFlood).sent)
+	t.report("flood_p50", quantile(took, 0.5), "s")
+	t.report("flood_p99", quantile(took, 0.99), "s")
+	t.drained(s)
 }
 
 // paced sends requests at a steady pace and measures from each request to its message.
