@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,16 +13,22 @@ import (
 	"github.com/attune-automation/sensors/workflows"
 )
 
-// A worker that is killed in the middle of a poll costs the sensor time, and nothing else.
+// daemon makes a poll at a closed gate leave one.
+const daemon = `    if (gate / "closed").exists():
+        os.system(f"(setsid sh -c 'echo $$ >>{gate}/entered; exec sleep 1000' &)")
+`
+
+// A worker that is killed in the middle of a poll costs the sensor time, and nothing else. Nothing of the poll is left, also
+// of what left the sensor's session.
 func TestAKilledWorkerCostsTheSensorNoAttempt(t *testing.T) {
 	t.Parallel()
 	s := stack.New(t, nil)
 	messages := s.Watch()
 	g := newGate(t)
 	g.close()
-	g.apply(s)
+	g.applyText(s, strings.Replace(gated, "    while", daemon+"    while", 1))
 	killed := s.StartProcess(nil)
-	g.await(s, 1)
+	g.await(s, 2) // the poll and its daemon
 	killed.Kill()
 	g.deserted(s, g.pids())
 	g.open()

@@ -46,14 +46,9 @@ func BenchmarkLook(b *testing.B) {
 		jail := setup(b, mode)
 		p := jail.start(b, "echo; exec sleep 300")
 		p.line(b)
-		b.Run(string(mode)+"/leftovers", func(b *testing.B) {
+		b.Run(string(mode), func(b *testing.B) {
 			for b.Loop() {
-				p.Leftovers()
-			}
-		})
-		b.Run(string(mode)+"/usage", func(b *testing.B) {
-			for b.Loop() {
-				p.Usage()
+				p.Look()
 			}
 		})
 	}

@@ -90,7 +90,10 @@ func (j *Jail) probe(ctx context.Context, network bool) error {
 		return err
 	}
 	defer p.Kill()
-	for again := time.NewTicker(time.Millisecond); p.Usage().Memory == 0; { // it is about to start
+	for again := time.NewTicker(time.Millisecond); ; { // it is about to start
+		if usage, _ := p.Look(); usage.Memory > 0 {
+			break
+		}
 		select {
 		case <-again.C:
 		case <-p.Exited():

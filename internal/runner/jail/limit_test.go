@@ -101,7 +101,7 @@ child and os.wait()
 time.sleep(2)
 '`, func(c *jail.Command) { c.Limits = jail.Limits{Memory: 160 << 20} })
 		p.line(t)
-		require.Greater(t, p.Usage().Memory, int64(60<<20))
+		require.Greater(t, p.usage().Memory, int64(60<<20))
 		p.awaitExit(t)
 		require.Nil(t, p.Kill().Breach)
 	})
@@ -130,10 +130,10 @@ func TestLimitCPUCountsFromNowOn(t *testing.T) {
 			_, err := w.WriteString("\n")
 			require.NoError(t, err)
 			require.Equal(t, "done", p.line(t))
-			require.Positive(t, p.Usage().CPU)
+			require.Positive(t, p.usage().CPU)
 			p.LimitCPU(10 * time.Second)
 		}
-		before := p.Usage().CPU
+		before := p.usage().CPU
 		p.LimitCPU(100 * time.Millisecond)
 		_, err := w.WriteString("\n")
 		require.NoError(t, err)
@@ -149,8 +149,8 @@ func TestUsageAndLeftovers(t *testing.T) {
 		stdin, w := pipe(t)
 		p := b.start(t, "echo; read line; setsid sleep 300 & a=$!; sleep 300 & b=$!; true & echo; read line; kill $a $b; wait; echo; read line", func(c *jail.Command) { c.Files[0] = stdin })
 		require.Empty(t, p.line(t))
-		require.Empty(t, p.Leftovers())
-		usage := p.Usage()
+		require.Empty(t, p.leftovers())
+		usage := p.usage()
 		require.Positive(t, usage.Memory)
 		require.GreaterOrEqual(t, usage.Peak, usage.Memory)
 		require.Less(t, usage.Peak, int64(50<<20))
@@ -159,21 +159,21 @@ func TestUsageAndLeftovers(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, p.line(t))
 		eventually(t, func() string {
-			if left := strings.Join(p.Leftovers(), " "); left != "sleep sleep" {
+			if left := strings.Join(p.leftovers(), " "); left != "sleep sleep" {
 				return left
 			}
 			return ""
 		})
-		require.Greater(t, p.Usage().Memory, usage.Memory)
+		require.Greater(t, p.usage().Memory, usage.Memory)
 
 		_, err = w.WriteString("\n")
 		require.NoError(t, err)
 		require.Empty(t, p.line(t))
-		eventually(t, func() string { return strings.Join(p.Leftovers(), " ") })
+		eventually(t, func() string { return strings.Join(p.leftovers(), " ") })
 
 		p.Kill()
-		require.Zero(t, p.Usage())
-		require.Empty(t, p.Leftovers())
+		require.Zero(t, p.usage())
+		require.Empty(t, p.leftovers())
 		p.LimitCPU(time.Second)
 	})
 }

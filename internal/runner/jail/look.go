@@ -5,7 +5,7 @@ type view struct {
 	count   int // of processes, zombies included
 	threads int // of all of them
 	usage   Usage
-	others  []string // names of those that live, besides the program; only when asked for
+	others  []string // names of those that live, besides the program
 }
 
 // census has the processes of this machine that programs started, by their mark.
@@ -24,15 +24,15 @@ func takeCensus(host *procfs) census {
 }
 
 // look looks at all processes. all may be nil. The caller holds life.
-func (p *Process) look(all census, names bool) view {
+func (p *Process) look(all census) view {
 	if p.family.procfs() == nil {
 		return view{}
 	}
-	return p.lookAt(p.family.members(all), names)
+	return p.lookAt(p.family.members(all))
 }
 
 // lookAt looks at those processes.
-func (p *Process) lookAt(members []int, names bool) view {
+func (p *Process) lookAt(members []int) view {
 	proc := p.family.procfs()
 	program := p.family.program()
 	clock, exact := p.family.clock()
@@ -50,10 +50,8 @@ func (p *Process) lookAt(members []int, names bool) view {
 		v.usage.CPU += s.cpu + s.reapedCPU
 		v.usage.Memory += s.memory
 		v.threads += s.threads
-		if !names {
-			p.files.open(proc, pid, open)
-		}
-		if names && pid != program && s.state != 'Z' {
+		p.files.open(proc, pid, open)
+		if pid != program && s.state != 'Z' {
 			v.others = append(v.others, s.comm)
 		}
 	}
@@ -69,7 +67,7 @@ func (p *Process) lookAt(members []int, names bool) view {
 	p.peak = max(p.peak, peak, v.usage.Memory)
 	v.usage.Peak = p.peak
 	p.cpu = max(p.cpu, v.usage.CPU)
-	p.seen, p.alone = clock, len(members) <= 1
+	p.total, p.seen, p.alone = v.usage.CPU, clock, len(members) <= 1
 	return v
 }
 
@@ -102,17 +100,20 @@ func shared(proc *procfs, members []int, files, atMost int64) int64 {
 	return own + max(mapped, files)
 }
 
-// idle says whether nothing can have changed since the last look: the program is alone and has not run.
+// idle says whether nothing can have changed since the last look: the program is alone and has not run. The caller holds
+// life.
 func (p *Process) idle() bool {
-	p.life.RLock()
-	defer p.life.RUnlock()
-	if p.over {
-		return true
-	}
 	clock, ok := p.family.clock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return ok && p.alone && clock == p.seen
+}
+
+// resting says whether there is no reason to look at it.
+func (p *Process) resting() bool {
+	p.life.RLock()
+	defer p.life.RUnlock()
+	return p.over || p.idle()
 }
 
 // check looks at the processes and ends the program when it takes more than it may.
@@ -128,7 +129,7 @@ func (p *Process) check(all census) {
 		p.exceed(Breach{Limit: LimitProcesses, Used: int64(len(members)), Allowed: int64(limit)})
 		return
 	}
-	v := p.lookAt(members, false)
+	v := p.lookAt(members)
 	p.mu.Lock()
 	limits, used := p.limits, p.used
 	p.mu.Unlock()

@@ -27,8 +27,9 @@ type Process struct {
 	used     time.Duration // when LimitCPU was last called
 	peak     int64
 	cpu      time.Duration // that was seen: what is killed takes its figures with it
-	seen     time.Duration // the program's own clock when it was last looked at
-	alone    bool          // then it had no other processes
+	total    time.Duration // of all when they were last looked at
+	seen     time.Duration // the program's own clock then
+	alone    bool          // it had no other processes then
 }
 
 // family is a program with all that it started.
@@ -71,19 +72,16 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 // Breach receives the limit that was exceeded, once. The program has been killed for it; Kill is still to be called.
 func (p *Process) Breach() <-chan Breach { return p.breach }
 
-// Usage returns what it and all that it started took so far. After Kill it returns nothing: the Ending has it.
-func (p *Process) Usage() Usage { return p.view(false).usage }
-
-// Leftovers returns the names of its processes besides the program itself, without those that have ended.
-func (p *Process) Leftovers() []string { return p.view(true).others }
-
-func (p *Process) view(names bool) view {
+// Look returns what it and all that it started took so far, and the names of its processes besides the program itself,
+// without those that have ended. After Kill it returns nothing: the Ending has it.
+func (p *Process) Look() (usage Usage, leftovers []string) {
 	p.life.RLock()
 	defer p.life.RUnlock()
 	if p.over {
-		return view{}
+		return Usage{}, nil
 	}
-	return p.look(nil, names)
+	v := p.look(nil)
+	return v.usage, v.others
 }
 
 // LimitCPU sets what it may take from now on; 0 is no limit.
@@ -93,9 +91,11 @@ func (p *Process) LimitCPU(d time.Duration) {
 	if p.over {
 		return
 	}
-	used := p.look(nil, false).usage.CPU
+	if !p.idle() {
+		p.look(nil)
+	}
 	p.mu.Lock()
-	p.limits.CPU, p.used = d, used
+	p.limits.CPU, p.used = d, p.total
 	p.mu.Unlock()
 	if d > 0 {
 		p.family.limitCPU(d)
@@ -119,7 +119,7 @@ func (p *Process) Kill() Ending {
 
 func (p *Process) end() {
 	p.sampler.remove(p)
-	p.Usage() // the last chance to see it
+	p.Look() // the last chance to see it
 	p.life.Lock()
 	p.over = true
 	p.life.Unlock()

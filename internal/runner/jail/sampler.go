@@ -76,7 +76,7 @@ func (s *sampler) run() {
 func (s *sampler) look(programs []*Process) {
 	var all census
 	for _, p := range programs {
-		if p.idle() {
+		if p.resting() {
 			continue
 		}
 		if p.mode == ModeNone && all == nil {

@@ -125,6 +125,16 @@ func (p *program) line(t testing.TB) string {
 	return strings.TrimSuffix(line, "\n")
 }
 
+func (p *program) usage() jail.Usage {
+	usage, _ := p.Look()
+	return usage
+}
+
+func (p *program) leftovers() []string {
+	_, leftovers := p.Look()
+	return leftovers
+}
+
 func (p *program) awaitExit(t testing.TB) {
 	t.Helper()
 	select {

@@ -212,7 +212,7 @@ func TestOtherChildrenAreLeftAlone(t *testing.T) {
 	}
 	for range 3 {
 		p := b.start(t, "(setsid sleep 300 &) & sleep 300 & wait $!")
-		p.Leftovers()
+		p.leftovers()
 		require.True(t, p.Kill().Gone)
 	}
 	for _, cmd := range others {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/attune-automation/sensors/internal/runner"
+	"github.com/attune-automation/sensors/internal/runner/jail"
 	"github.com/attune-automation/sensors/internal/runner/process"
 )
 
@@ -77,7 +78,13 @@ func median(times []time.Duration) time.Duration {
 // BenchmarkWarmProcesses has as many Python sensors as -benchtime says (500x), each in a process that stays up, and then
 // polls them in turn.
 func BenchmarkWarmProcesses(b *testing.B) {
-	bundle := setup(b, func(c *process.Config) { c.WarmProcesses = b.N })
+	for _, sandbox := range []jail.Mode{jail.ModeBwrap, jail.ModeNone} {
+		b.Run(string(sandbox), func(b *testing.B) { benchmarkWarmProcesses(b, sandbox) })
+	}
+}
+
+func benchmarkWarmProcesses(b *testing.B, sandbox jail.Mode) {
+	bundle := setup(b, func(c *process.Config) { c.WarmProcesses, c.Sandbox = b.N, sandbox })
 	sensors := make([]runner.Request, b.N)
 	for i := range sensors {
 		sensors[i] = bundle.code(b, "s.py", idle["python.py"])

@@ -203,11 +203,11 @@ func (t *talk) rest(end *ending) {
 	}
 	t.stdout.cut()
 	t.pumps.Wait()
-	if left := t.process.Leftovers(); len(left) > 0 {
+	var left []string
+	if end.usage, left = t.process.Look(); len(left) > 0 {
 		t.journal.leftBehind(left)
 		return
 	}
-	end.usage = t.process.Usage()
 	why := t.unfit(end.usage)
 	if end.keep = why == ""; !end.keep {
 		t.journal.logger.Debug("a warm process is replaced", zap.String("reason", why))
