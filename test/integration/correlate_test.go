@@ -183,10 +183,10 @@ poll_interval: 1s
 -- count.py --
 def poll(ctx):
     n = ctx.cursor or 0
-    for order in range(n, min(n + 25, 150)):
+    for order in range(n, min(n + 10, 40)):
         yield {"order": order}
-    ctx.cursor = min(n + 25, 150)
-    if ctx.cursor < 150:
+    ctx.cursor = min(n + 10, 40)
+    if ctx.cursor < 40:
         ctx.more()
 `
 
@@ -204,8 +204,8 @@ func TestPartsRace(t *testing.T) {
 			s.Apply(fmt.Sprintf(orders, c.within, c.list) + racing)
 			s.StartProcess(nil)
 			s.StartProcess(nil)
-			awaitEvents(t, s, "t.places", 150)
-			awaitEvents(t, s, "t.pays", 150)
+			awaitEvents(t, s, "t.places", 40)
+			awaitEvents(t, s, "t.pays", 40)
 			s.Eventually(func(context.Context) error {
 				open := groupTexts(t, s, `select id::text from attune.match_group where status in ('open', 'completed', 'closed')`)
 				return expect(len(open) == 0, "%d groups are open", len(open))
@@ -215,9 +215,9 @@ func TestPartsRace(t *testing.T) {
 			require.Equal(t, fmt.Sprint(report.Enforcements), done[0])
 			ends := groupTexts(t, s, `
 				select key from attune.match_group where status in ('done', 'expired') group by key having count(*) = 1`)
-			require.Len(t, ends, 150, "each order comes to one end")
+			require.Len(t, ends, 40, "each order comes to one end")
 			if name == "in any order" {
-				require.Equal(t, "150", done[0])
+				require.Equal(t, "40", done[0])
 			}
 		})
 	}
