@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -19,7 +20,8 @@ type groupRow struct {
 	Kind          string          `json:"kind"`
 	Group         json.RawMessage `json:"group"` // the fields that the rule groups by, and their values
 	Status        string          `json:"status"`
-	Reason        string          `json:"reason,omitempty"` // why it has no enforcement
+	Reason        string          `json:"reason,omitempty"`   // why it has no enforcement
+	Progress      string          `json:"progress,omitempty"` // of a correlation: which parts came
 	Opened        time.Time       `json:"opened"`
 	Due           time.Time       `json:"due"`
 	Matches       int64           `json:"matches"` // of once_within, those that are suppressed
@@ -34,13 +36,14 @@ func newGroups(s *session) *cobra.Command {
 	most := rowLimit
 	c := &cobra.Command{
 		Use:   "groups [REF]",
-		Short: "List the groups of matches that throttled rules hold back",
-		Long: `List the groups of matches that throttled rules hold back, of all rules or of one: open ones first, by when they are due,
-then the latest of those that ended.
+		Short: "List the groups of matches that throttled rules and correlations hold back",
+		Long: `List the groups of matches that throttled rules and correlations hold back, of all rules or of one: open ones first, by
+when they are due, then the latest of those that ended.
 
 MATCHES are those that the group has collected, or that count; of once_within, those that are suppressed since it ordered
-last. DUE is when its enforcement is written, or when it no longer holds back anything. A group that is dropped, expired or
-cancelled has no enforcement, and a reason.`,
+last. DUE is when its enforcement is written, or when it no longer holds back anything; of a correlation, when it expires, or
+when what is to be absent has been. A group that is dropped, expired or cancelled has no enforcement, and a reason; of an open
+one of a correlation, REASON says which parts came.`,
 		Example: `  starter groups
   starter groups examples.commit_digest --open
   starter groups -o json | jq '.[] | select(.status == "dropped")'`,
@@ -74,7 +77,7 @@ func listGroups(s *session, groups []store.MatchGroup) error {
 	rows := make([]groupRow, len(groups))
 	for i, g := range groups {
 		rows[i] = groupRow{
-			ID: g.ID, RuleRef: g.RuleRef, RuleVersion: g.RuleVersion, Kind: g.Kind, Group: g.Key, Status: g.Status, Reason: g.Reason,
+			ID: g.ID, RuleRef: g.RuleRef, RuleVersion: g.RuleVersion, Kind: g.Kind, Group: g.Key, Status: g.Status, Reason: g.Reason, Progress: g.Progress,
 			Opened: g.Opened, Due: g.Due, Matches: g.Count, FirstEvent: g.FirstEvent, LastEvent: g.LastEvent,
 			EnforcementID: g.EnforcementID, Closed: g.Closed,
 		}
@@ -94,6 +97,6 @@ func listGroups(s *session, groups []store.MatchGroup) error {
 			return moment(r.Due)
 		}},
 		column[groupRow]{"ENFORCEMENT", func(r groupRow) string { return optionalID(r.EnforcementID) }},
-		column[groupRow]{"REASON", func(r groupRow) string { return shorten(r.Reason) }},
+		column[groupRow]{"REASON", func(r groupRow) string { return shorten(cmp.Or(r.Reason, r.Progress)) }},
 	)
 }

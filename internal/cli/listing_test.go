@@ -56,10 +56,12 @@ func (b *bench) process(id int64, accepted []int, refused ...int) {
 		e := &rows[j]
 		doc, err := rule.NewReader(nil).Read(e)
 		require.NoError(b.t, err)
-		for i, r := range set.Rules {
-			if r.Ref != "shop.big" || strings.Contains(string(e.Payload), "250") {
-				compiled, err := rule.Compile(&set.Rules[i])
-				require.NoError(b.t, err)
+		for i := range set.Rules {
+			compiled, err := rule.Compile(&set.Rules[i])
+			require.NoError(b.t, err)
+			matched, err := compiled.Match(b.ctx, doc)
+			require.NoError(b.t, err)
+			if matched {
 				matches = append(matches, sensor.Match{Event: e, Rule: &set.Rules[i], Grouping: compiled.Grouping(doc)})
 			}
 		}

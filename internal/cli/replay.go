@@ -151,6 +151,9 @@ func replayTriggers(ctx context.Context, db *store.Store, f replayFlags) ([]stri
 		case len(r.Throttle) > 0:
 			return nil, fmt.Errorf("rule %s has a throttle, which a replay would go against: emit what is to be acted on anew by `starter emit`, "+
 				"or replay a rule without a throttle; `starter rule backtest %[1]s` says what it would have ordered", ref)
+		case len(r.Correlation) > 0:
+			return nil, fmt.Errorf("rule %s is part of a correlation, which orders by groups of events and not by each: emit what is to be acted on "+
+				"anew by `starter emit`", ref)
 		case f.trigger != "" && r.TriggerRef != f.trigger:
 			return nil, fmt.Errorf("rule %s looks at events of %s, not of %s", ref, r.TriggerRef, f.trigger)
 		case !slices.Contains(triggers, r.TriggerRef):

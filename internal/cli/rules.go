@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/attune-automation/sensors/internal/correlation"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
 	"github.com/attune-automation/sensors/internal/window"
@@ -40,6 +41,7 @@ type ruleDefinition struct {
 	ActionRef    string          `json:"action_ref"`
 	ActionParams json.RawMessage `json:"action_params"`
 	Throttle     json.RawMessage `json:"throttle,omitempty"`
+	Correlation  json.RawMessage `json:"correlate,omitempty"` // what the rule is a part of
 }
 
 // ruleRow is a rule as people and programs see it.
@@ -66,15 +68,28 @@ func newRuleDefinition(r sensor.Rule) ruleDefinition {
 		Version: r.Version, Enabled: r.Enabled, Tripped: r.Tripped, TripReason: r.TripReason, Shadow: r.Shadow, Priority: r.Priority,
 		ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Active: r.Active, Condition: r.Condition,
 		Conditions: r.Conditions, CEL: r.CEL, ActionRef: r.ActionRef, ActionParams: r.ActionParams, Throttle: r.Throttle,
+		Correlation: r.Correlation,
 	}
 }
 
-// definition is the conditions and the throttle, on one line.
+// definition is the conditions, and what holds back matches, on one line.
 func (r ruleDefinition) definition() string {
-	if len(r.Throttle) == 0 {
-		return r.condition()
+	text := r.condition()
+	if len(r.Throttle) > 0 {
+		text += fmt.Sprintf(", throttle %s", r.Throttle)
 	}
-	return fmt.Sprintf("%s, throttle %s", r.condition(), r.Throttle)
+	if d, _, err := correlation.Parse(r.Correlation); err == nil && d != nil {
+		text += fmt.Sprintf(", correlate %s", d)
+	}
+	return text
+}
+
+// action is what a match orders; a part of a correlation orders nothing by itself.
+func (r ruleDefinition) action() string {
+	if whole := sensor.WholeOf(r.Ref); whole != r.Ref {
+		return "part of " + whole
+	}
+	return r.ActionRef
 }
 
 // condition is all that must hold, on one line.
@@ -120,7 +135,8 @@ func newRules(s *session) *cobra.Command {
 		Short: "List the rules, and how often they match",
 		Long: `List the rules, and how often they match: matches an hour since --since, an hour ago if you do not say, the last match
 there ever was, and errors since then: matches whose enforcement could not be carried out. Matches of a shadow are those
-that are recorded. Of the matches an hour, HELD/H are those that the rule's throttle holds back: ` + "`starter groups`" + ` shows more.
+that are recorded. Of the matches an hour, HELD/H are those that the rule's throttle holds back, or
+that are parts of a correlation: ` + "`starter groups`" + ` shows more.
 
 The state is that of now: on, shadow, disabled, tripped (its evaluation took too long: ` + "`starter rule reset`" + `), not yet or
 over (by valid), or out of hours (by active).`,
@@ -138,7 +154,7 @@ over (by valid), or out of hours (by active).`,
 				column[ruleRow]{"STATE", func(r ruleRow) string { return r.State }},
 				column[ruleRow]{"VERSION", func(r ruleRow) string { return strconv.FormatInt(r.Version, 10) }},
 				column[ruleRow]{"TRIGGER", func(r ruleRow) string { return r.TriggerRef }},
-				column[ruleRow]{"ACTION", func(r ruleRow) string { return r.ActionRef }},
+				column[ruleRow]{"ACTION", func(r ruleRow) string { return r.action() }},
 				column[ruleRow]{"MATCHES/H", func(r ruleRow) string { return rate(r.MatchesPerHour) }},
 				column[ruleRow]{"HELD/H", func(r ruleRow) string { return rate(r.HeldPerHour) }},
 				column[ruleRow]{"LAST MATCH", func(r ruleRow) string { return optionalMoment(r.LastMatch) }},

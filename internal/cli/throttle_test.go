@@ -44,7 +44,7 @@ func TestThrottledRules(t *testing.T) {
 	why := b.ok("event", "2", "--why")
 	require.Regexp(t, `shop.once, version 1, matched; suppressed: once_within 1h of enforcement \d+ \(\d+s before\), group {"payload.shop": "a"} \(no conditions\)`, why)
 	require.Regexp(t, `shop.pair, version 1, matched: enforcement \d+ `, why)
-	require.Regexp(t, `shop.gather, version 1, matched; collected in group \d+, due in 59m\d+s`, why)
+	require.Regexp(t, `shop.gather, version 1, matched; collected in group \d+, due in (1h|59m\d+s)`, why)
 	why = b.ok("event", "1", "--why")
 	require.Regexp(t, `shop.pair, version 1, matched; counted for enforcement \d+`, why)
 	require.Contains(t, b.ok("event", "3", "--why"), "shop.pair, version 1, matched; counted: 1 so far, at_least 2 within 1h")

@@ -17,8 +17,9 @@ import (
 type trialRule struct {
 	Rule        string            `json:"rule"`
 	Fires       bool              `json:"fires"`
-	Reason      string            `json:"reason,omitempty"`   // why it does not whatever its conditions say
-	Throttle    string            `json:"throttle,omitempty"` // what may hold back its match, if it fires
+	Reason      string            `json:"reason,omitempty"`     // why it does not whatever its conditions say
+	Throttle    string            `json:"throttle,omitempty"`   // what may hold back its match, if it fires
+	Correlates  string            `json:"correlates,omitempty"` // what its match is a part of, if it fires
 	Action      string            `json:"action"`
 	Params      json.RawMessage   `json:"params,omitempty"`  // of the action, if it fires
 	Failure     string            `json:"failure,omitempty"` // why there are none
@@ -166,10 +167,8 @@ func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compile
 			if explanation.Matched && r.Shadow {
 				verdict.Reason = "it is a shadow: it matches and orders nothing"
 			}
-			if t := compiled.Throttle(); t != nil && verdict.Fires {
-				verdict.Throttle = t.String()
-			}
-			if verdict.Fires {
+			verdict.hold(compiled)
+			if verdict.Fires && verdict.Correlates == "" {
 				if verdict.Params, verdict.Failure, err = rendered(ctx, compiled, doc); err != nil {
 					return err
 				}
@@ -178,6 +177,16 @@ func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compile
 		e.Rules = append(e.Rules, verdict)
 	}
 	return nil
+}
+
+// hold says what may hold back a match.
+func (v *trialRule) hold(r *rule.Compiled) {
+	if t := r.Throttle(); t != nil && v.Fires {
+		v.Throttle = t.String()
+	}
+	if d, part := r.Correlation(); d != nil && v.Fires {
+		v.Correlates = fmt.Sprintf("it is %s of %s", d.Parts[part].Name, d)
+	}
 }
 
 // document is the event as conditions see it, as if it were stored now.

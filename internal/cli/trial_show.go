@@ -168,6 +168,9 @@ func (e trialEvent) writeRules(w *strings.Builder) error {
 		case r.Failure != "":
 			fmt.Fprintf(w, "  rule %s fires, but action %s has no parameters: %s\n", r.Rule, r.Action, printable(r.Failure))
 			continue
+		case r.Correlates != "":
+			fmt.Fprintf(w, "  rule %s matches: %s\n", r.Rule, r.Correlates)
+			continue
 		case r.Fires:
 			fmt.Fprintf(w, "  rule %s fires: action %s", r.Rule, r.Action)
 			if params := compactJSON(r.Params); params != "{}" {

@@ -120,6 +120,17 @@ func (d *Definition) Progress(s *State, now time.Time) string {
 	return fmt.Sprintf("%d of %d parts: no %s yet", reached, d.required(), strings.Join(missing, ", no "))
 }
 
+// Early says why a match of a part is too early.
+func (d *Definition) Early(part int) string {
+	if part <= 0 || part >= len(d.Parts) {
+		return "the part is none any more"
+	}
+	if d.Parts[part].Absent {
+		return "nothing waited for it to be absent"
+	}
+	return fmt.Sprintf("no %s within %s before it", d.Parts[part-1].Name, throttle.Text(d.Within))
+}
+
 // Reason says why a group ends without an enforcement.
 func (d *Definition) Reason(s *State) string {
 	due, _ := d.Due(s)

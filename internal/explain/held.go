@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/attune-automation/sensors/internal/correlation"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
 	"github.com/attune-automation/sensors/internal/throttle"
@@ -32,6 +33,9 @@ func newHeld(m store.HeldMatch, r *sensor.Rule, event time.Time, now time.Time) 
 		t, _ = throttle.Parse(r.Throttle) // it was matched with
 	}
 	h.Text = h.text(m, t, event, now)
+	if text := correlatedText(m, r, now); text != "" {
+		h.Text = text
+	}
 	if len(m.Key) > 0 && string(m.Key) != "{}" {
 		h.Text += ", group " + string(m.Key)
 	}
@@ -64,6 +68,29 @@ func (h *Held) text(m store.HeldMatch, t *throttle.Throttle, event, now time.Tim
 		return fmt.Sprintf("%s in group %d, which is %s: %s", m.State, *m.GroupID, m.Status, m.Reason)
 	}
 	return m.State
+}
+
+// correlatedText says what became of the match of a part of a correlation; empty: it is none, or there is no more to say than
+// of any other match.
+func correlatedText(m store.HeldMatch, r *sensor.Rule, now time.Time) string {
+	if r == nil {
+		return ""
+	}
+	d, part, err := correlation.Parse(r.Correlation)
+	if err != nil || d == nil {
+		return ""
+	}
+	switch {
+	case m.State == string(correlation.Early):
+		return "early: " + d.Early(part)
+	case m.Status == sensor.GroupCompleted:
+		return fmt.Sprintf("collected in group %d: all parts came, and it is about to be closed", *m.GroupID)
+	case m.Status == sensor.GroupOpen && m.Progress != "" && m.Due.After(now):
+		return fmt.Sprintf("collected in group %d: %s, due in %s", *m.GroupID, m.Progress, throttle.Text(m.Due.Sub(now).Round(time.Second)))
+	case m.Status == sensor.GroupOpen && m.Progress != "":
+		return fmt.Sprintf("collected in group %d: %s, about to be closed", *m.GroupID, m.Progress)
+	}
+	return ""
 }
 
 // apart says how long before the event another one was recorded.

@@ -52,7 +52,7 @@ func (s *Store) EventOutcome(ctx context.Context, eventID int64) (EventOutcome, 
 		if err != nil {
 			return err
 		}
-		held, err := list[HeldMatch](ctx, tx, heldSelect+` where h.event = @event`, args)
+		held, err := listHeld(ctx, tx, ` where h.event = @event`, args)
 		for _, h := range held {
 			o.Held[h.RuleRef] = h
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // RuleActivity is what became of a rule: its enforcements, its matches that are held back, and of a shadow its recorded
-// matches.
+// matches. The enforcements of a correlation are no matches of their own: those of all parts are held.
 type RuleActivity struct {
 	RuleRef   string
 	Matches   int64      // since then, with those that are held back
@@ -31,7 +31,7 @@ func (s *Store) RuleActivity(ctx context.Context, f RuleFilter, since time.Time)
 		with young as (
 			select min(id) as id from (select id from attune.enforcement where created >= @since offset 0) e
 		)
-		select r.ref as rule_ref, n.matches + m.matches + h.matches as matches, h.matches as held, n.errors,
+		select r.ref as rule_ref, case when r.correlation is null then n.matches else 0 end + m.matches + h.matches as matches, h.matches as held, n.errors,
 			latest.created as last_match, latest.event as last_event
 		from `+ruleTables+`
 		cross join lateral (

@@ -40,7 +40,7 @@ func newView(ctx context.Context, cfg config.Config, db *store.Store) (*view, er
 		return nil, err
 	}
 	for _, rule := range rules {
-		if rule.Enabled {
+		if rule.Enabled && sensor.WholeOf(rule.Ref) == rule.Ref { // parts of a correlation order nothing by themselves
 			v.rules[rule.Ref] = 0
 		}
 	}

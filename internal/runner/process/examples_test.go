@@ -135,8 +135,8 @@ func TestExampleGitCommits(t *testing.T) {
 		"files": 1.0, "insertions": 101.0, "deletions": 0.0, "paths": []any{"größe.txt"},
 	}, events[1])
 	const start, review, watch = "examples.commit_on_temporal", "examples.commit_to_review", "examples.commit_to_watch"
-	const digest = "examples.commit_digest"
-	require.Equal(t, [][]string{{digest, start, review}, {digest, start, review, watch}, {digest}}, matched)
+	const breaks, digest = "examples.commit_breaks_site", "examples.commit_digest"
+	require.Equal(t, [][]string{{breaks, digest, start, review}, {breaks, digest, start, review, watch}, {breaks, digest}}, matched)
 
 	events, _ = e.next(t)
 	require.Empty(t, events)
@@ -147,7 +147,7 @@ func TestExampleGitCommits(t *testing.T) {
 	events, matched = e.next(t)
 	require.Equal(t, []any{"add a table", "Fix the picture"}, []any{events[0]["subject"], events[1]["subject"]})
 	require.Equal(t, []any{"go.mod", "image"}, events[1]["paths"])
-	require.Equal(t, [][]string{{digest, start, review, watch}, {digest, watch}}, matched)
+	require.Equal(t, [][]string{{breaks, digest, start, review, watch}, {breaks, digest, watch}}, matched)
 
 	repo.git(t, "commit", "-q", "--amend", "-m", "Fix the picture, reworded")
 	events, _ = e.next(t)
@@ -176,6 +176,8 @@ func TestExampleHTTPProbe(t *testing.T) {
 	server := serve(listener)
 	e := loadExample(t, "examples.http_probe", "examples.http_probe.url=http://"+address+"/")
 
+	down := [][]string{{"examples.commit_breaks_site/down", "examples.site_down", "examples.site_stays_down"}}
+
 	events, _ := e.next(t)
 	require.Empty(t, events, "up from the start")
 
@@ -186,7 +188,7 @@ func TestExampleHTTPProbe(t *testing.T) {
 	require.Contains(t, []any{"ECONNREFUSED", "ECONNRESET", "UND_ERR_SOCKET"}, events[0]["error"], "a process that stayed up may find its old connection closed")
 	delete(events[0], "error")
 	require.Equal(t, map[string]any{"url": "http://" + address + "/", "previous": "up", "state": "down", "status": nil}, events[0])
-	require.Equal(t, [][]string{{"examples.site_down"}}, matched)
+	require.Equal(t, down, matched)
 	events, _ = e.next(t)
 	require.Empty(t, events, "still down")
 
@@ -197,12 +199,12 @@ func TestExampleHTTPProbe(t *testing.T) {
 	events, matched = e.next(t)
 	require.Len(t, events, 1)
 	require.Equal(t, "down", events[0]["previous"])
-	require.Equal(t, [][]string{{"examples.site_up"}}, matched)
+	require.Equal(t, [][]string{{"examples.site_stays_down/up", "examples.site_up"}}, matched)
 
 	status.Store(http.StatusServiceUnavailable)
 	events, matched = e.next(t)
 	require.InDelta(t, 503, events[0]["status"], 0)
-	require.Equal(t, [][]string{{"examples.site_down"}}, matched)
+	require.Equal(t, down, matched)
 }
 
 func TestExampleDiskUsage(t *testing.T) {

@@ -1,0 +1,79 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/attune-automation/sensors/internal/sensor"
+)
+
+// pair is a rule of the shop that correlates two orders of a customer.
+const pair = `
+ref: shop.pair
+trigger: shop.order
+conditions: [{field: total, operator: equals, value: 1}]
+correlate:
+  within: 1h
+  group_by: [payload.by]
+  then:
+    - {name: second, trigger: shop.order, conditions: [{field: total, operator: equals, value: 2}]}
+action: {ref: core.echo, params: {n: "{{ group.count }}"}}
+`
+
+// nothing renders no parameters.
+func nothing(context.Context, *sensor.Rule, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
+	return nil, "", nil
+}
+
+func TestCorrelatedRules(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withDatabase().withTemporal()
+	shop := filepath.Join(t.TempDir(), "shop")
+	require.NoError(t, os.CopyFS(shop, os.DirFS(folder(t, "shop"))))
+	file := filepath.Join(shop, "rules/pair.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(pair), 0o600))
+	require.Contains(t, b.ok("apply", shop), "create rule shop.pair/second\n")
+	for _, payload := range []string{`{"total": 2, "by": "x"}`, `{"total": 1, "by": "x"}`, `{"total": 1, "by": "y"}`, `{"total": 2, "by": "y"}`} {
+		id, err := b.store.StoreSystemEvent(b.ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: []byte(payload)})
+		require.NoError(t, err)
+		b.process(id, []int{0})
+	}
+
+	why := b.ok("event", "1", "--why")
+	require.Regexp(t, `shop.pair/second, version 1, matched; early: no first within 1h before it, group {"payload.by": "x"}`, why)
+	require.Contains(t, why, `shop.pair, version 1, did not match (0 of 1; total was 2, expected 1)`, "near misses are of each part")
+	require.Regexp(t, `shop.pair, version 1, matched; collected in group \d+: 1 of 2 parts: no second yet, due in (1h|59m\d+s), group`, b.ok("event", "2", "--why"))
+	require.Regexp(t, `collected in group \d+: all parts came, and it is about to be closed`, b.ok("rule", "explain", "shop.pair/second", "--event", "4"))
+
+	groups := b.ok("groups", "shop.pair")
+	require.Regexp(t, `shop.pair +correlation +{"payload.by": "x"} +open +1 .*1 of 2 parts: no second yet`, groups)
+	require.Regexp(t, `shop.pair +correlation +{"payload.by": "y"} +completed +2 `, groups)
+	require.Equal(t, []any{"core.echo", "core.echo"}, b.column("action_ref", "rules")[2:])
+	rules := b.ok("rules")
+	require.Regexp(t, `shop.pair/second .* part of shop.pair `, rules)
+	require.Equal(t, []any{2.0, 2.0}, b.column("matches", "rules")[2:])
+	require.Contains(t, b.ok("rule", "versions", "shop.pair/second"), "correlate first,")
+
+	completed := b.column("id", "groups", "shop.pair")[1].(float64)
+	_, err := b.store.CloseGroup(b.ctx, int64(completed), nothing)
+	require.NoError(t, err)
+	require.Regexp(t, `matched; collected for enforcement \d+, group {"payload.by": "y"}`, b.ok("event", "4", "--why"))
+	require.Regexp(t, `answers +2 collected: events 3, 4\n`, b.ok("enforcement", fmt.Sprint(b.column("id", "enforcements", "--rule", "shop.pair")[0])))
+	require.Equal(t, []any{2.0, 2.0}, b.column("matches", "rules")[2:], "the enforcement is no match of its own")
+
+	require.Contains(t, b.fails(2, "rule", "backtest", file, "--since", "1h"), "rule shop.pair is a correlation, which a backtest of single events says nothing about")
+	require.Contains(t, b.fails(2, "replay", "--since", "1h", "--rules", "shop.pair"), "rule shop.pair is part of a correlation")
+
+	require.NoError(t, os.WriteFile(file, []byte("ref: shop.pair\ntrigger: shop.order\naction: {ref: core.echo}\n"), 0o600))
+	require.Contains(t, b.ok("apply", shop), "delete rule shop.pair/second\n")
+	closed, err := b.store.CloseGroup(b.ctx, int64(b.column("id", "groups", "shop.pair", "--open")[0].(float64)), nothing)
+	require.NoError(t, err)
+	require.Greater(t, closed.Wait, 50*time.Minute)
+}
