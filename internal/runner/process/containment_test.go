@@ -24,7 +24,14 @@ import (
 // TestNothingIsLeft runs code that does its worst. Its cases are not parallel to anything: they count this process's
 // goroutines and descriptors.
 func TestNothingIsLeft(t *testing.T) {
-	b := setup(t)
+	for _, sandbox := range []jail.Mode{jail.ModeBwrap, jail.ModeNone} {
+		t.Run(string(sandbox), func(t *testing.T) { nothingIsLeft(t, sandbox) })
+	}
+}
+
+func nothingIsLeft(t *testing.T, sandbox jail.Mode) {
+	b := setup(t, func(c *process.Config) { c.Sandbox, c.Limits.Processes = sandbox, 200 })
+	b.poll(t, b.code(t, "s.sh", "#!/bin/sh\n")) // what is made once is made now
 	for _, test := range []struct {
 		name, code string
 		want       sensor.FaultKind // empty: success
@@ -38,6 +45,9 @@ func TestNothingIsLeft(t *testing.T) {
 		{name: "a background child that failed to wait", code: "sleep 1000 &\nexit 1", want: sensor.FaultExit},
 		{name: "stopped", code: "kill -STOP $$", want: sensor.FaultTimeout},
 		{name: "a small storm", code: "i=0\nwhile [ $i -lt 40 ]; do sh -c 'sleep 1000 & sleep 1000' & i=$((i+1)); done\nsleep 1000", want: sensor.FaultTimeout},
+		{name: "a fork bomb", code: "t() { [ $1 -gt 0 ] && { t $(($1 - 1)) & t $(($1 - 1)) & }; sleep 1000; }\nt 7", want: sensor.FaultLimit},
+		{name: "a daemon", code: "(setsid sh -c 'setsid sleep 1000 & exec sleep 1000' &)\nsleep 0.1"},
+		{name: "a daemon of code that hangs", code: "(setsid sh -c 'setsid sleep 1000 & exec sleep 1000' &)\nsleep 1000", want: sensor.FaultTimeout},
 		{name: "a long line", code: "head -c 50000000 /dev/zero | tr '\\0' x"},
 		{name: "closes all it has", code: "exec 0<&- 1>&- 2>&- 3>&-\nsleep 0.1"},
 		{name: "closes all and hangs", code: "exec 0<&- 1>&- 2>&- 3>&-\nsleep 1000", want: sensor.FaultTimeout},
