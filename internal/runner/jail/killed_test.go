@@ -142,9 +142,9 @@ func TestAKilledWardenIsReplaced(t *testing.T) {
 	t.Run("while the jail is open", func(t *testing.T) {
 		b := setup(t, jail.ModeNone)
 		for range 2 {
-			b.output(t, ":")
 			var warden string
 			eventually(t, func() string {
+				b.output(t, ":") // a program that starts while the killed one is yet to be reaped gets no other
 				if warden = wardens(t); warden == "" {
 					return "no warden"
 				}
