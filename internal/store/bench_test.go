@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -138,3 +140,36 @@ func BenchmarkRulesetVersion(b *testing.B) {
 func perEvent(b *testing.B, rows int) {
 	b.ReportMetric(float64(b.N*sensor.MaxBatch*rows)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// BenchmarkCommitThrottled is BenchmarkCommitEnforcements of one rule that holds back most of its matches, in ten groups.
+func BenchmarkCommitThrottled(b *testing.B) {
+	for _, throttle := range []string{
+		`{"once_within": "1h", "group_by": ["n"]}`, `{"at_least": 10, "within": "1h", "group_by": ["n"]}`, `{"once_after": "1h", "group_by": ["n"]}`,
+	} {
+		b.Run(throttle[2:12], func(b *testing.B) {
+			s := setup(b)
+			s.exec(b, `delete from attune.rule where ref <> 'shop.every'`)
+			s.throttled(b, throttle)
+			set, err := s.Ruleset(s.ctx, triggerRef)
+			require.NoError(b, err)
+			payloads := fullPoll()
+			for b.Loop() {
+				b.StopTimer()
+				id := s.poll(b, `1`, payloads...)[0].ID
+				matches := matchAll(s.generate(b, id), set.Rules)
+				for i := range matches {
+					matches[i].Grouping = &sensor.Grouping{Key: fmt.Sprintf(`{"n":%d}`, i%10), Render: unrendered}
+				}
+				b.StartTimer()
+				_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches)
+				b.StopTimer()
+				require.NoError(b, err)
+				s.finish(b, id)
+				b.StartTimer()
+			}
+			perEvent(b, 1)
+		})
+	}
+}
+
+func unrendered(context.Context, json.RawMessage) (json.RawMessage, string, error) { return nil, "", nil }
