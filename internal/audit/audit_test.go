@@ -91,6 +91,9 @@ func (b *bundle) apply() {
 	require.NoError(b.t, err)
 }
 
+// throttled makes shop.every a rule that holds back matches.
+const throttled = `update attune.rule set throttle = '{"once_within": "1h"}' where ref = 'shop.every'; `
+
 func (b *bundle) poll(payloads ...string) {
 	b.t.Helper()
 	for _, head := range b.save(payloads...) {
@@ -274,6 +277,34 @@ func TestFaults(t *testing.T) {
 			`insert into attune.enforcement (rule, rule_ref, rule_version, trigger_ref, config, event, payload, condition, conditions)
 			select rule, 'shop.tried', 1, trigger_ref, config, event, payload, condition, conditions from attune.enforcement where event = 4`,
 			[]string{"2: event 4 has an enforcement of rule shop.tried, which is a shadow"},
+		},
+		"held back by a rule without a throttle": {
+			`delete from attune.enforcement where event = 2 and rule_ref = 'shop.every';
+			insert into attune.held_match (event, rule_ref, rule_version, state) values (2, 'shop.every', 1, 'suppressed')`,
+			[]string{"2: event 2 is held back as a match of rule shop.every, which does not hold it back"},
+		},
+		"held back and ordered": {
+			throttled + `insert into attune.held_match (event, rule_ref, rule_version, state, answered_by) values (2, 'shop.every', 1, 'suppressed', 1)`,
+			[]string{"2: event 2 has an enforcement of rule shop.every, and is held back by it, too"},
+		},
+		"neither held back nor ordered": {
+			throttled + `delete from attune.enforcement where event = 2 and rule_ref = 'shop.every'`,
+			[]string{"2: event 2 matches rule shop.every, but has no enforcement of it"},
+		},
+		"held back for what is not there": {
+			throttled + `delete from attune.enforcement where event = 2 and rule_ref = 'shop.every';
+			insert into attune.held_match (event, rule_ref, rule_version, state, answered_by) values (2, 'shop.every', 1, 'suppressed', 5)`,
+			[]string{"2: event 2 is suppressed by rule shop.every for an enforcement of event 5, which is not there"},
+		},
+		"held back": {
+			throttled + `delete from attune.enforcement where event = 2 and rule_ref = 'shop.every';
+			insert into attune.held_match (event, rule_ref, rule_version, state, answered_by) values (2, 'shop.every', 1, 'suppressed', 1)`,
+			nil,
+		},
+		"group that nobody closes": {
+			throttled + `insert into attune.match_group (rule_ref, rule_version, kind, key, opened, due, count, first_event, last_event)
+			values ('shop.every', 1, 'once_after', '{}', now(), now() - interval '1 hour', 1, 1, 1)`,
+			[]string{"2: group 1 of rule shop.every is still open 1h0m0s after its time: see that a worker and its servers are up"},
 		},
 		"rule out of its time": {
 			`update attune.rule set valid_until = '2026-01-01' where ref = 'shop.early'`,

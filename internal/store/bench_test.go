@@ -172,4 +172,6 @@ func BenchmarkCommitThrottled(b *testing.B) {
 	}
 }
 
-func unrendered(context.Context, json.RawMessage) (json.RawMessage, string, error) { return nil, "", nil }
+func unrendered(context.Context, json.RawMessage) (json.RawMessage, string, error) {
+	return nil, "", nil
+}
