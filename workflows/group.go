@@ -30,7 +30,7 @@ func Group(ctx workflow.Context, in sensor.GroupHead) (activities.GroupResult, e
 		wait = 0
 	}
 	showGroup(ctx, in, in.Due, "")
-	for least := time.Second; ; least = min(2*least, maxGroupWait) {
+	for least := time.Second; ; {
 		if err := waitForGroup(ctx, wait, over); err != nil {
 			return activities.GroupResult{}, err
 		}
@@ -46,6 +46,9 @@ func Group(ctx workflow.Context, in sensor.GroupHead) (activities.GroupResult, e
 			return res, workflow.NewContinueAsNewError(ctx, Group, in)
 		}
 		wait = max(res.Wait, least)
+		if least = min(2*least, maxGroupWait); res.Wait >= least {
+			least = time.Second // nothing is in the way: its time is another one by now
+		}
 		showGroup(ctx, in, workflow.Now(ctx).Add(wait), res.Reason)
 	}
 }

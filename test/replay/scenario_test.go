@@ -116,6 +116,8 @@ func scenarios() []scenario {
 		{name: "manager", live: manager},
 		{name: "emission", live: emission},
 		{name: "emission-of-failure", live: failureEmission},
+		{name: "group-completed", live: func(t *testing.T, s *stack.Stack) string { return group(t, s, "1h", "a", "b") }},
+		{name: "group-expired", live: func(t *testing.T, s *stack.Stack) string { return group(t, s, "1s", "a") }},
 	}
 }
 
