@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/testsuite"
 
 	"github.com/attune-automation/sensors/activities"
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -18,8 +17,7 @@ import (
 // A group is closed a little after its time, and tried again for as long as something keeps it from being closed.
 func TestGroup(t *testing.T) {
 	t.Parallel()
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := workflows.NewEnv()
 	start := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 	env.SetStartTime(start)
 	closer := &activities.GroupCloser{}
@@ -46,8 +44,7 @@ func TestGroup(t *testing.T) {
 // What fails at first is tried again by a regular activity, which shows.
 func TestGroupOutlivesFailures(t *testing.T) {
 	t.Parallel()
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := workflows.NewEnv()
 	closer := &activities.GroupCloser{}
 	env.RegisterActivity(closer)
 	calls := 0
@@ -67,8 +64,7 @@ func TestGroupOutlivesFailures(t *testing.T) {
 func TestGroupIsClosedWhenItIsOver(t *testing.T) {
 	t.Parallel()
 	for name, over := range map[string]bool{"told": false, "started": true} {
-		var suite testsuite.WorkflowTestSuite
-		env := suite.NewTestWorkflowEnvironment()
+		env := workflows.NewEnv()
 		start := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 		env.SetStartTime(start)
 		closer := &activities.GroupCloser{}

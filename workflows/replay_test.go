@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/converter"
-	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/attune-automation/sensors/activities"
@@ -19,8 +18,7 @@ import (
 func TestReplayContinuesAsNew(t *testing.T) {
 	t.Parallel()
 	var replayer *activities.Replayer
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := workflows.NewEnv()
 	env.SetContinueAsNewSuggested(true)
 	env.OnActivity(replayer.ReplayEvents, mock.Anything, activities.ReplayOrder{ReplayID: 7}).Return(activities.ReplayPart{
 		ReplayCounts: activities.ReplayCounts{Events: 3, Enforcements: 2, Rules: []activities.RuleCount{{RuleRef: "a.b", Enforcements: 2}}},
@@ -34,7 +32,7 @@ func TestReplayContinuesAsNew(t *testing.T) {
 	require.EqualValues(t, 12, next.Status.After)
 	require.EqualValues(t, 2, next.Status.Enforcements)
 
-	env = suite.NewTestWorkflowEnvironment()
+	env = workflows.NewEnv()
 	env.OnActivity(replayer.ReplayEvents, mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.ReplayOrder) (activities.ReplayPart, error) {
 			if in.After != 12 {

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/attune-automation/sensors/activities"
@@ -55,9 +56,14 @@ func (w *world) brings(batch int64, more ...int64) (activities.PollResult, error
 	return activities.PollResult{BatchID: batch, Count: 1, More: len(more) > 0, Spec: w.spec.Fingerprint()}, nil
 }
 
-func (w *world) env(t *testing.T) *testsuite.TestWorkflowEnvironment {
+// NewEnv returns an environment that takes a workflow whose machine is busy for a slow one, not for a dead one.
+func NewEnv() *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	return suite.NewTestWorkflowEnvironment().SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute})
+}
+
+func (w *world) env(t *testing.T) *testsuite.TestWorkflowEnvironment {
+	env := NewEnv()
 	env.SetTestTimeout(30 * time.Second)
 	env.SetStartTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	env.RegisterWorkflow(Sensor)
