@@ -172,6 +172,33 @@ func BenchmarkCommitThrottled(b *testing.B) {
 	}
 }
 
+// BenchmarkCommitCorrelated is BenchmarkCommitThrottled of a correlation, half of whose matches complete a group each.
+func BenchmarkCommitCorrelated(b *testing.B) {
+	s := setup(b)
+	s.exec(b, `delete from attune.rule`)
+	s.correlated(b, true, "placed", "sent")
+	set, err := s.Ruleset(s.ctx, triggerRef)
+	require.NoError(b, err)
+	payloads := fullPoll()
+	for b.Loop() {
+		b.StopTimer()
+		id := s.poll(b, `1`, payloads...)[0].ID
+		events := s.generate(b, id)
+		matches := make([]sensor.Match, len(events))
+		for i := range events {
+			key := fmt.Sprintf(`{"n":%d}`, i/2)
+			matches[i] = sensor.Match{Event: &events[i], Rule: &set.Rules[i%2], Grouping: &sensor.Grouping{Key: key, Render: unrendered}}
+		}
+		b.StartTimer()
+		_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches)
+		b.StopTimer()
+		require.NoError(b, err)
+		s.finish(b, id)
+		b.StartTimer()
+	}
+	perEvent(b, 1)
+}
+
 func unrendered(context.Context, json.RawMessage) (json.RawMessage, string, error) {
 	return nil, "", nil
 }
