@@ -30,6 +30,7 @@ var (
 	AttributeTrigger = temporal.NewSearchAttributeKeyKeyword("SensorTrigger")
 	AttributeState   = temporal.NewSearchAttributeKeyKeyword("SensorState") // a State
 	AttributeVersion = temporal.NewSearchAttributeKeyInt64("SensorVersion") // of the definition in force
+	AttributeSince   = temporal.NewSearchAttributeKeyTime("SensorSince")    // when it entered the state
 )
 
 // State is what a sensor is doing.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -71,8 +72,11 @@ func (l *loop) enter(ctx workflow.Context, state State) error {
 	if knownState == string(state) && knownVersion == l.spec.Version {
 		return nil
 	}
-	return workflow.UpsertTypedSearchAttributes(ctx,
-		AttributeState.ValueSet(string(state)), AttributeVersion.ValueSet(l.spec.Version))
+	changed := []temporal.SearchAttributeUpdate{AttributeState.ValueSet(string(state)), AttributeVersion.ValueSet(l.spec.Version)}
+	if knownState != string(state) {
+		changed = append(changed, AttributeSince.ValueSet(workflow.Now(ctx)))
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx, changed...)
 }
 
 func (l *loop) sleepSummary() string {

@@ -29,7 +29,7 @@ var states = []string{
 type sensorRow struct {
 	Ref        string    `json:"ref"`
 	State      string    `json:"state"`
-	Since      time.Time `json:"since,omitzero"` // start of the current run, or end of a failed one
+	Since      time.Time `json:"since,omitzero"` // in this state, however many runs ago that began
 	Runtime    string    `json:"runtime"`
 	Queue      string    `json:"queue,omitempty"` // of its polls
 	Note       string    `json:"note,omitempty"`  // what is in its way

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -75,6 +76,7 @@ func (f *Fleet) Launch(ctx context.Context, spec sensor.Spec) (bool, error) {
 			workflows.AttributeTrigger.ValueSet(spec.TriggerRef),
 			workflows.AttributeState.ValueSet(string(workflows.StateRunning)),
 			workflows.AttributeVersion.ValueSet(spec.Version),
+			workflows.AttributeSince.ValueSet(time.Now()),
 		),
 		StaticSummary: fmt.Sprintf("%s watches for %s", spec.Ref, spec.TriggerRef),
 		StaticDetails: about(spec),

@@ -22,7 +22,7 @@ type Live struct {
 	Ref     string
 	State   workflows.State
 	Version int64     // of the definition in force, or at which it failed
-	Since   time.Time // start of the current run, or end of the last one
+	Since   time.Time // when it entered the state, in whichever run that was; of one that does not run, when it ended
 	running bool
 }
 
@@ -127,10 +127,11 @@ func (f *Fleet) describe(ctx context.Context, ref string) (*Live, error) {
 // read takes what the fleet needs from an execution.
 func read(e *workflowpb.WorkflowExecutionInfo) Live {
 	live := Live{running: e.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, Since: e.GetStartTime().AsTime()}
+	fields := e.GetSearchAttributes().GetIndexedFields()
+	attribute(fields, workflows.AttributeSince.GetName(), &live.Since)
 	if !live.running && e.CloseTime != nil {
 		live.Since = e.CloseTime.AsTime()
 	}
-	fields := e.GetSearchAttributes().GetIndexedFields()
 	attribute(fields, workflows.AttributeRef.GetName(), &live.Ref)
 	attribute(fields, workflows.AttributeState.GetName(), &live.State)
 	attribute(fields, workflows.AttributeVersion.GetName(), &live.Version)

@@ -73,6 +73,7 @@ var attributes = map[string]enumspb.IndexedValueType{
 	workflows.AttributeTrigger.GetName(): enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	workflows.AttributeState.GetName():   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	workflows.AttributeVersion.GetName(): enumspb.INDEXED_VALUE_TYPE_INT,
+	workflows.AttributeSince.GetName():   enumspb.INDEXED_VALUE_TYPE_DATETIME,
 }
 
 // EnsureSearchAttributes registers the search attributes of sensors in the namespace, and returns once the server can
@@ -105,7 +106,7 @@ func (f *Fleet) EnsureSearchAttributes(ctx context.Context) error {
 // usable waits until the frontend takes the attributes in queries: it keeps a copy that lags.
 func (f *Fleet) usable(ctx context.Context) error {
 	for {
-		_, err := f.list(ctx, queryFailed)
+		_, err := f.list(ctx, queryFailed+` and SensorSince is not null`)
 		var invalid *serviceerror.InvalidArgument
 		if !errors.As(err, &invalid) {
 			return err

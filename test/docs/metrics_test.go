@@ -109,5 +109,6 @@ func TestSearchAttributesAreDocumented(t *testing.T) {
 		require.Contains(t, p.text, "`"+name+"`")
 		require.Contains(t, p.text, "--name "+name+" --type Keyword")
 	}
-	require.Contains(t, p.text, "--name "+workflows.AttributeVersion.GetName()+" --type Int")
+	require.Contains(t, p.text, "--name "+workflows.AttributeVersion.GetName()+" --type Int --name "+workflows.AttributeSince.GetName()+" --type Datetime")
+	require.Contains(t, p.text, "`"+workflows.AttributeSince.GetName()+"`")
 }

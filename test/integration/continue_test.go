@@ -3,12 +3,15 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/attune-automation/sensors/internal/store"
 	"github.com/attune-automation/sensors/test/stack"
@@ -41,6 +44,17 @@ func TestContinueAsNewIsInvisible(t *testing.T) {
 	}
 }
 
+// pausedSince waits until the lists say that the sensor is paused, and since when.
+func pausedSince(t *testing.T, s *stack.Stack) (since time.Time) {
+	t.Helper()
+	s.Eventually(func(ctx context.Context) error {
+		all, err := s.Fleet.Live(ctx)
+		since = all["t.gated"].Since
+		return errors.Join(err, expect(all["t.gated"].State == workflows.StatePaused, "it is %v", all["t.gated"]))
+	})
+	return since
+}
+
 // scenario gives a sensor orders as fast as it takes them.
 func scenario(t *testing.T, s *stack.Stack, g gate) {
 	t.Helper()
@@ -58,10 +72,12 @@ func scenario(t *testing.T, s *stack.Stack, g gate) {
 	paused, err := s.Fleet.Pause(ctx, "t.gated")
 	require.NoError(t, err)
 	require.Equal(t, workflows.StatePaused, paused.State)
+	since := pausedSince(t, s)
 	pollNow(2)
 	require.NoError(t, s.Fleet.SetCursor(ctx, "t.gated", json.RawMessage(`100`)))
 	pollNow(3)
 	require.Equal(t, 9, g.polls(), "it is still paused")
+	require.Equal(t, since, pausedSince(t, s), "whatever the runs were")
 	resumed, err := s.Fleet.Resume(ctx, "t.gated") // and polls
 	require.NoError(t, err)
 	require.Equal(t, workflows.StateRunning, resumed.State)
@@ -76,6 +92,7 @@ func startWithLimit(t *testing.T, s *stack.Stack, limit int) {
 	_, err := s.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: workflows.SensorID("t.gated"), TaskQueue: s.Config.Temporal.TaskQueue, RetryPolicy: workflows.RetryPolicy(3),
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(workflows.AttributeRef.ValueSet("t.gated")),
 	}, workflows.Sensor, workflows.SensorInput{Ref: "t.gated", RunLimit: limit})
 	require.NoError(t, err)
 }
