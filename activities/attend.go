@@ -29,8 +29,9 @@ func (p *Poller) attend(ctx context.Context, ref string) (PollResult, error) {
 	return res, err
 }
 
-// attendance is one call of attend. While a batch is matched, the next one is published, and a poll brings the one after
-// that: the database, the broker and the worker all have something to do.
+// attendance is one call of attend. A batch is matched while a poll brings the next one. When more waits than a batch
+// holds, the poll does not even wait until the batch before it is published: so the database, the broker and the worker all
+// have something to do.
 type attendance struct {
 	*Poller
 	ref    string
@@ -64,8 +65,16 @@ func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline ti
 		case !a.busy() || idle >= lingerPolls:
 			return res, nil
 		default:
+			a.gather()
 			ear.wait(ctx, lingerPause)
 		}
+	}
+}
+
+// gather waits until the last batch is published, so that what comes little by little meanwhile is one batch and not many.
+func (a *attendance) gather() {
+	if n := len(a.works); n > 0 {
+		<-a.works[n-1].published
 	}
 }
 

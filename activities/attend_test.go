@@ -217,6 +217,7 @@ func TestWhatIsBehindAFailureIsLeftAlone(t *testing.T) {
 				if in.put(); in.polls == 2 {
 					close(second)
 				}
+				poll.More = true
 				return poll, err
 			})
 			res, err := attend(t, p)
