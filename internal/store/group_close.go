@@ -28,7 +28,6 @@ type openGroup struct {
 	Reason      string
 	Due         time.Time
 	Event       *int64
-	Early       bool // its time has not come
 }
 
 // CloseGroup writes the enforcement of a group whose time has come, for all of its matches, and returns it, until it is
@@ -77,7 +76,7 @@ func (s *Store) FinishGroup(ctx context.Context, id int64) error {
 
 // lockGroup locks the group's rule, so that nothing is decided about its matches, and then the group.
 func lockGroup(ctx context.Context, tx pgx.Tx, id int64) (openGroup, error) {
-	args := pgx.NamedArgs{"id": id, "settling": settling}
+	args := pgx.NamedArgs{"id": id}
 	var rule string
 	if err := tx.QueryRow(ctx, `select rule_ref from attune.match_group where id = @id`, args).Scan(&rule); err != nil {
 		return openGroup{}, notFound(err)
@@ -86,8 +85,7 @@ func lockGroup(ctx context.Context, tx pgx.Tx, id int64) (openGroup, error) {
 		return openGroup{}, err
 	}
 	return one[openGroup](ctx, tx, `
-		select id, rule_ref, rule_version, kind, key, status, coalesce(reason, '') as reason, due, event,
-			clock_timestamp() < due + @settling::interval as early
+		select id, rule_ref, rule_version, kind, key, status, coalesce(reason, '') as reason, due, event
 		from attune.match_group where id = @id for update`, args)
 }
 
