@@ -77,3 +77,13 @@ func TestCorrelatedRules(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, closed.Wait, 50*time.Minute)
 }
+
+// A match of a part fires nothing by itself, and the trial of a sensor says what it is part of.
+func TestSensorTestSaysWhatCorrelates(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withCode()
+	out := b.ok("sensor", "test", examples, "--sensor", "http_probe", "--match", "--cursor", `"up"`, "--config", `{"url": "http://127.0.0.1:2/"}`)
+	require.Contains(t, out, "  rule examples.commit_breaks_site/down matches: it is down of first, then down, within 5m\n")
+	require.Contains(t, out, "  rule examples.site_stays_down matches: it is first of first, then no up, within 3s\n")
+	require.Contains(t, out, "  rule examples.site_down fires: ")
+}

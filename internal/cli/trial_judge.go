@@ -19,7 +19,7 @@ type trialRule struct {
 	Fires       bool              `json:"fires"`
 	Reason      string            `json:"reason,omitempty"`     // why it does not whatever its conditions say
 	Throttle    string            `json:"throttle,omitempty"`   // what may hold back its match, if it fires
-	Correlates  string            `json:"correlates,omitempty"` // what its match is a part of, if it fires
+	Correlates  string            `json:"correlates,omitempty"` // what its match is a part of, which does not fire by itself
 	Action      string            `json:"action"`
 	Params      json.RawMessage   `json:"params,omitempty"`  // of the action, if it fires
 	Failure     string            `json:"failure,omitempty"` // why there are none
@@ -168,7 +168,7 @@ func (e *trialEvent) match(ctx context.Context, t *target, rules []*rule.Compile
 				verdict.Reason = "it is a shadow: it matches and orders nothing"
 			}
 			verdict.hold(compiled)
-			if verdict.Fires && verdict.Correlates == "" {
+			if verdict.Fires {
 				if verdict.Params, verdict.Failure, err = rendered(ctx, compiled, doc); err != nil {
 					return err
 				}
@@ -185,6 +185,7 @@ func (v *trialRule) hold(r *rule.Compiled) {
 		v.Throttle = t.String()
 	}
 	if d, part := r.Correlation(); d != nil && v.Fires {
+		v.Fires = false // not by itself
 		v.Correlates = fmt.Sprintf("it is %s of %s", d.Parts[part].Name, d)
 	}
 }
