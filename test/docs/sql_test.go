@@ -131,15 +131,13 @@ func process(t *testing.T, s *store.Store, id int64) {
 	require.NoError(t, s.FinishBatch(ctx, id))
 }
 
-// The roles of the page can do their work, and no other's.
-func TestGrants(t *testing.T) {
-	t.Parallel()
-	d := newDatabase(t)
-	ctx := t.Context()
+// roles returns the store as the roles of the page see it.
+func (d database) roles() (worker, operator, author *store.Store) {
+	t := d.t
+	t.Helper()
 	suffix := testenv.Name(t, "")
 	d.run(strings.ReplaceAll(readPage(t, operationsPage).files()["grants.sql"], "attune_", "attune"+suffix+"_"))
-	roles := map[string]*store.Store{}
-	for _, name := range []string{"worker", "operator", "author"} {
+	as := func(name string) *store.Store {
 		role := "attune" + suffix + "_" + name
 		t.Cleanup(func() {
 			conn, err := pgx.Connect(context.Background(), d.url)
@@ -148,9 +146,17 @@ func TestGrants(t *testing.T) {
 			_, err = conn.Exec(context.Background(), "drop owned by "+role+"; drop role "+role)
 			require.NoError(t, err)
 		})
-		roles[name] = d.as(role)
+		return d.as(role)
 	}
-	author, worker, operator := roles["author"], roles["worker"], roles["operator"]
+	return as("worker"), as("operator"), as("author")
+}
+
+// The roles of the page can do their work, and no other's.
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ctx := t.Context()
+	worker, operator, author := d.roles()
 
 	for _, label := range []string{"Shop", "Store"} {
 		_, err := author.ApplyPack(ctx, shop(label), store.ApplyOptions{Prune: true})
@@ -206,6 +212,69 @@ func deliveries(t *testing.T, worker, operator, author *store.Store) {
 	require.Equal(t, 3, heads[len(heads)-1].Count)
 	_, err = worker.SweepDeliveries(ctx, time.Hour, 10)
 	require.NoError(t, err)
+}
+
+// So they can with rules that group matches or take too long, with replays, and with actions of this service's own.
+func TestGrantsOfRules(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ctx := t.Context()
+	worker, operator, author := d.roles()
+	pack := shop("Shop")
+	pack.Rules[0].Throttle = json.RawMessage(`{"once_after": "1s"}`)
+	pack.Rules = append(pack.Rules, pack.Rules[0], pack.Rules[0])
+	pack.Rules[1].Ref, pack.Rules[1].Throttle, pack.Rules[1].Shadow = "shop.shadow", nil, true
+	pack.Rules[2].Ref, pack.Rules[2].Throttle, pack.Rules[2].ActionRef = "shop.start", nil, sensor.ActionTemporal
+	_, err := author.ApplyPack(ctx, pack, store.ApplyOptions{})
+	require.NoError(t, err)
+	turn, err := worker.Turn(ctx, "shop.orders")
+	require.NoError(t, err)
+	appended, err := worker.AppendEvents(ctx, turn, sensor.Part{Items: []sensor.Item{{Payload: []byte(`{"n": 1}`)}}})
+	require.NoError(t, err)
+	rules, err := worker.Ruleset(ctx, "shop.order")
+	require.NoError(t, err)
+	matches := make([]sensor.Match, 3)
+	for i := range matches {
+		matches[i] = sensor.Match{Event: &appended.Events[0], Rule: &rules.Rules[i]}
+		if rules.Rules[i].Throttle != nil {
+			matches[i].Grouping = &sensor.Grouping{Key: `{}`}
+		}
+	}
+	enforcements, err := worker.CommitEnforcements(ctx, appended.Batches[0].ID, map[string]int64{"shop.order": rules.Version}, matches)
+	require.NoError(t, err)
+	require.Len(t, enforcements, 1)
+
+	require.NoError(t, worker.DispatchFailed(ctx, enforcements[0].ID, "no"))
+	_, err = operator.Redispatch(ctx, enforcements[0].ID)
+	require.NoError(t, err)
+	require.NoError(t, worker.Dispatched(ctx, enforcements[0].ID, sensor.Link{}))
+	require.NoError(t, worker.FinishBatch(ctx, appended.Batches[0].ID))
+
+	d.run(`update attune.match_group set opened = opened - interval '1 min', due = due - interval '1 min'`)
+	groups, err := worker.OverdueGroups(ctx, 0, 10)
+	require.NoError(t, err)
+	require.Len(t, groups, 1)
+	closed, err := worker.CloseGroup(ctx, groups[0].ID, func(context.Context, *sensor.Rule, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
+		return nil, "", nil
+	})
+	require.NoError(t, err)
+	require.NotNil(t, closed.Enforcement)
+	require.NoError(t, worker.FinishGroup(ctx, groups[0].ID))
+	_, err = worker.SweepGroups(ctx, 10)
+	require.NoError(t, err)
+
+	tripped, err := worker.TripRule(ctx, "shop.start", 1, "slow")
+	require.NoError(t, err)
+	require.True(t, tripped)
+	reset, err := operator.ResetRule(ctx, "shop.start")
+	require.NoError(t, err)
+	require.True(t, reset)
+
+	order, err := operator.OrderReplay(ctx, sensor.Replay{FirstEvent: appended.Events[0].ID, Forced: true, Rate: 1})
+	require.NoError(t, err)
+	_, err = worker.CommitReplay(ctx, order, sensor.Span{Last: order.LastEvent}, matches[2:])
+	require.NoError(t, err)
+	require.NoError(t, worker.FinishReplay(ctx, order.ID))
 }
 
 // What retention deletes is all of what is old and done, and nothing else.
