@@ -41,6 +41,10 @@ func (s *session) resetRule(ctx context.Context, ref string) error {
 	if !reset || r.Tripped == nil {
 		return no{"rule " + ref + " is not tripped"}
 	}
+	if len(r.Correlation) > 0 {
+		s.say("rule %s is evaluated again, with all of its parts; groups that were open when it was tripped are dropped", ref)
+		return nil
+	}
 	s.say("rule %s is evaluated again. Events that were matched without it: starter replay --since %s --rules %[1]s",
 		ref, r.Tripped.UTC().Format(time.RFC3339))
 	return nil

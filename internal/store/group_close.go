@@ -156,8 +156,9 @@ func (g *openGroup) end(ctx context.Context, tx pgx.Tx, status, reason string, e
 
 // stoppedRule says why a rule orders nothing any more; empty: it does.
 func stoppedRule(ctx context.Context, tx pgx.Tx, ref string) (string, error) {
-	type state struct{ Enabled, Shadow bool }
-	r, err := one[state](ctx, tx, `select enabled, shadow from attune.rule where ref = @ref`, pgx.NamedArgs{"ref": ref})
+	type state struct{ Enabled, Shadow, Blind bool }
+	r, err := one[state](ctx, tx, `
+		select enabled, shadow, tripped is not null and correlation is not null as blind from attune.rule where ref = @ref`, pgx.NamedArgs{"ref": ref})
 	switch {
 	case errors.Is(err, sensor.ErrNotFound):
 		return "the rule has been deleted", nil
@@ -167,6 +168,8 @@ func stoppedRule(ctx context.Context, tx pgx.Tx, ref string) (string, error) {
 		return "the rule has been disabled", nil
 	case r.Shadow:
 		return "the rule has become a shadow", nil
+	case r.Blind:
+		return trippedReason, nil
 	}
 	return "", nil
 }

@@ -99,3 +99,28 @@ func TestWorkersTripOneRule(t *testing.T) {
 	require.EqualValues(t, 1, tripped.Load())
 	require.Equal(t, before+1, b.ruleset(t, "weather.reading"))
 }
+
+// TestACorrelationIsTrippedAsAWhole proves that nothing is taken for absent that nobody looks for.
+func TestACorrelationIsTrippedAsAWhole(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	d := b.correlated(t, true, "placed", "!paid")
+	b.arrive(t, 0, part("x", "placed"))
+	_, err := b.db.Exec(b.ctx, `
+		insert into attune.rule_version (rule_ref, version, trigger_ref, ruleset, definition)
+		select ref, version, trigger_ref, ruleset, to_jsonb(r) from attune.rule r where ref like 'shop.every%' on conflict do nothing`)
+	require.NoError(t, err)
+	tripped, err := b.TripRule(b.ctx, d.Ref(1), 1, "slow")
+	require.NoError(t, err)
+	require.True(t, tripped)
+	states := func() []string {
+		return b.texts(t, `select ref || ' ' || version || ' ' || (tripped is not null) from attune.rule where ref like 'shop.every%' order by ref`)
+	}
+	require.Equal(t, []string{"shop.every 2 true", "shop.every/paid 2 true"}, states())
+	require.Equal(t, []string{"dropped the rule has been tripped"}, b.texts(t, `select status || ' ' || reason from attune.match_group`))
+
+	reset, err := b.ResetRule(b.ctx, "shop.every")
+	require.NoError(t, err)
+	require.True(t, reset)
+	require.Equal(t, []string{"shop.every 3 false", "shop.every/paid 3 false"}, states())
+}
