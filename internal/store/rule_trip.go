@@ -17,7 +17,7 @@ import (
 func (s *Store) TripRule(ctx context.Context, ref string, version int64, reason string) (bool, error) {
 	changed, err := s.changeTrip(ctx, trip{
 		ref: ref, change: `tripped = now(), trip_reason = @reason`, from: inForce, expected: `r.version = @version`,
-		args: pgx.NamedArgs{"version": version, "reason": reason},
+		args: pgx.NamedArgs{"version": version, "reason": reason}, drops: true,
 	})
 	if err != nil {
 		return false, fmt.Errorf("tripping rule %q: %w", ref, err)
@@ -62,6 +62,7 @@ type trip struct {
 	change         string // of each of these rows of attune.rule
 	from, expected string // what all of them are before, and the rule itself
 	args           pgx.NamedArgs
+	drops          bool // open groups of a correlation
 }
 
 // together are the rows of a correlation, or that of any other rule.
@@ -111,7 +112,7 @@ func (t trip) write(ctx context.Context, tx pgx.Tx) error {
 			returning r.*
 		)
 		insert into attune.rule_version (rule_ref, version, trigger_ref, ruleset, definition)
-		select ref, version, trigger_ref, ruleset, to_jsonb(written) from written`, t.args); err != nil {
+		select ref, version, trigger_ref, ruleset, to_jsonb(written) from written`, t.args); err != nil || !t.drops {
 		return err
 	}
 	_, err := tx.Exec(ctx, `
