@@ -23,8 +23,8 @@ func (p *Poller) attend(ctx context.Context, ref string) (PollResult, error) {
 	a := &attendance{Poller: p, ref: ref}
 	res, err := a.attendUntil(ctx, ear, time.Now().Add(shortDrain))
 	res = a.finish(res)
-	if ear.end() && err == nil && !res.rests() {
-		res.Again = true // who rang has told nobody else
+	if ear.end() && err == nil {
+		res.Again = true // who rang has told nobody else, whatever the workflow has to do first
 	}
 	return res, err
 }

@@ -337,3 +337,68 @@ func TestTheLastDrainTakesDeliveries(t *testing.T) {
 	}
 	require.Zero(t, store.deliveries)
 }
+
+// Who rings the bell tells nobody else: the sensor is polled again, also when a batch has to be worked off before that.
+func TestARingIsHeardWhenABatchFails(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	in.put()
+	p := newAttendant(in, &batches{broken: errors.New("the database is away")})
+	p.Runner = code(func(ctx context.Context, req sensor.PollRequest) (sensor.Poll, error) {
+		poll, err := in.Poll(ctx, req)
+		require.True(t, p.Bell.Ring("t.s"), "after the poll has looked")
+		return poll, err
+	})
+	res, err := attend(t, p)
+	require.NoError(t, err)
+	require.EqualValues(t, 108, res.BatchID)
+	require.True(t, res.Again)
+}
+
+// leftovers is a store with a batch that a worker has left which is no more.
+type leftovers struct {
+	*tailStore
+	done func() bool
+}
+
+func (s leftovers) Turn(ctx context.Context, ref string) (sensor.Turn, error) {
+	turn, err := s.tailStore.Turn(ctx, ref)
+	if !s.done() {
+		turn.Pending = []sensor.BatchHead{{ID: 5, Count: 1}}
+	}
+	return turn, err
+}
+
+// A timer says when it is due next: it is asked although its poll found what another one has left.
+func TestABatchThatWasLeftDelaysNoPoll(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]error{"worked off": nil, "left to the workflow": errors.New("the broker is away")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in, b := &inbox{}, &batches{broken: broken}
+			p := newAttendant(in, b)
+			store := p.Store.(*tailStore)
+			store.turn.Sensor.Runtime = sensor.RuntimeTimer
+			left := make(chan struct{})
+			b.match = func(int64) { close(left) }
+			p.Store = leftovers{store, func() bool {
+				select {
+				case <-left:
+					return true
+				default:
+					return false
+				}
+			}}
+			res, err := attend(t, p)
+			require.NoError(t, err)
+			if broken != nil {
+				require.EqualValues(t, 5, res.BatchID)
+				require.True(t, res.Again || in.polls > 0, "if not here, the workflow polls when it has worked it off")
+				return
+			}
+			require.Equal(t, Tally{Batches: 1, Events: 1}, res.Tally)
+			require.NotZero(t, in.polls)
+			require.False(t, res.Again)
+		})
+	}
+}

@@ -80,7 +80,7 @@ type PollResult struct {
 	Elsewhere  bool          `json:"elsewhere,omitempty"`  // this worker declines: schedule the poll on the sensor's queue
 	Spec       string        `json:"spec,omitempty"`       // fingerprint of the spec that was polled by
 	Inactive   string        `json:"inactive,omitempty"`   // why the sensor should not run any more; empty: it should
-	Again      bool          `json:"again,omitempty"`      // the code has more to bring: poll again at once
+	Again      bool          `json:"again,omitempty"`      // the code has more to bring, or was not run: poll again at once
 	NextAfter  time.Duration `json:"next_after,omitempty"` // when to poll next, from now; 0: at the interval
 	NextAt     time.Time     `json:"next_at,omitzero"`     // when to poll next; zero: see NextAfter
 	Skip       string        `json:"skip,omitempty"`       // why the code brought nothing, as it says
@@ -156,6 +156,7 @@ func (p *Poller) poll(ctx context.Context, ref string, attending *attendance) (r
 			res, err = p.stream(ctx, turn, res)
 		case len(turn.Pending) > 0:
 			res = res.with(turn.Pending)
+			res.Again = !idle && turn.Sensor.Local() // only its poll knows when the next one is due
 		case !idle:
 			res, err = p.run(ctx, &taking{Poller: p, turn: turn, attended: attending != nil}, res)
 		}
