@@ -99,6 +99,7 @@ func (in *inserting) insert(ctx context.Context, s *Store) (map[string]bool, err
 		from unnest(@ids::uuid[], @refs::text[], @keys::text[], @payloads::bytea[], @received::timestamptz[])
 			as n (id, sensor_ref, key, payload, received_at)
 		join webhook w on w.ref = n.sensor_ref
+		order by n.sensor_ref, n.key -- so that two that store the same keys do not wait for each other
 		on conflict do nothing
 		returning id::text`,
 		pgx.NamedArgs{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,6 +124,34 @@ func TestInsertDeliveries(t *testing.T) {
 		want.Key = ""
 		require.Equal(t, want, pending[i])
 	}
+}
+
+// Two commits with the same keys, in whatever order, do not wait for each other: PostgreSQL would fail one of them.
+func TestTheSameKeysInAnyOrder(t *testing.T) {
+	t.Parallel()
+	b := setupWebhook(t)
+	const rounds, n = 20, 200
+	for round := range rounds {
+		var storing sync.WaitGroup
+		for _, backwards := range []bool{false, true} {
+			deliveries := make([]sensor.Delivery, n)
+			for i := range deliveries {
+				deliveries[i] = newDelivery(t, fmt.Sprintf("%d/%d", round, i))
+			}
+			if backwards {
+				slices.Reverse(deliveries)
+			}
+			storing.Go(func() {
+				if _, err := b.InsertDeliveries(b.ctx, deliveries); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		storing.Wait()
+	}
+	pending, _, err := b.PendingDeliveries(b.ctx, sensorRef)
+	require.NoError(t, err)
+	require.Len(t, pending, sensor.MaxBatch)
 }
 
 func TestPendingDeliveriesAreABatchAtMost(t *testing.T) {
