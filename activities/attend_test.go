@@ -402,3 +402,20 @@ func TestABatchThatWasLeftDelaysNoPoll(t *testing.T) {
 		})
 	}
 }
+
+// A panic fails the batch and no other sensor: the worker goes on.
+func TestAPanicIsLeftToTheWorkflow(t *testing.T) {
+	t.Parallel()
+	bang := func(int64) { panic("bang") }
+	for name, b := range map[string]*batches{"generating": {generated: bang}, "matching": {match: bang}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := &inbox{}
+			in.put()
+			res, err := attend(t, newAttendant(in, b))
+			require.NoError(t, err)
+			require.EqualValues(t, 108, res.BatchID)
+			require.Zero(t, res.Tally)
+		})
+	}
+}

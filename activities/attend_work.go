@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -36,7 +38,7 @@ func (w *work) do(ctx context.Context, d *Drainer, before *work) {
 	if before != nil && before.unpublished != nil {
 		w.unpublished = errBehind
 	} else {
-		w.generated, w.unpublished = d.Generator.GenerateEvents(ctx, in)
+		w.generated, w.unpublished = contained(ctx, in, d.Generator.GenerateEvents)
 	}
 	close(w.published)
 	if before != nil {
@@ -47,8 +49,19 @@ func (w *work) do(ctx context.Context, d *Drainer, before *work) {
 	case before != nil && before.unmatched != nil:
 		w.unmatched = errBehind
 	default:
-		w.matched, w.unmatched = d.Matcher.MatchRules(ctx, in)
+		w.matched, w.unmatched = contained(ctx, in, d.Matcher.MatchRules)
 	}
+}
+
+// contained does a step. A panic is its failure: nobody else would recover from one in a goroutine of our own, and the worker
+// would end, with all that it does for others. The workflow does the step once more, where the engine shows what it is.
+func contained[R any](ctx context.Context, in BatchInput, step func(context.Context, BatchInput) (R, error)) (res R, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return step(ctx, in)
 }
 
 func (w *work) hasEnded() bool {

@@ -7,14 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
 
 // Config says what to do and how much at once.
 type Config[In, Out any] struct {
-	// Work does a piece of work and returns a result for each item, in order. When it fails, that is what becomes of each.
-	// Its context ends when none of the callers waits any more.
+	// Work does a piece of work and returns a result for each item, in order. When it fails, or panics, that is what becomes
+	// of each. Its context ends when none of the callers waits any more.
 	Work     func(ctx context.Context, items []In) ([]Out, error)
 	Most     int // items of one piece
 	Parallel int // pieces at once
@@ -125,7 +126,7 @@ func (g *Group[In, Out]) do(calls []*call[In, Out]) {
 			}
 		})()
 	}
-	out, err := g.cfg.Work(ctx, items)
+	out, err := g.contained(ctx, items)
 	for i, c := range calls {
 		if err != nil {
 			c.answer <- answer[Out]{err: err}
@@ -133,4 +134,14 @@ func (g *Group[In, Out]) do(calls []*call[In, Out]) {
 		}
 		c.answer <- answer[Out]{out: out[i]}
 	}
+}
+
+// contained works on items. Nobody else would recover from a panic: the goroutine is no caller's.
+func (g *Group[In, Out]) contained(ctx context.Context, items []In) (out []Out, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return g.cfg.Work(ctx, items)
 }

@@ -97,6 +97,19 @@ func TestAFailureIsEverybodys(t *testing.T) {
 	})
 }
 
+func TestAPanicIsAFailure(t *testing.T) {
+	t.Parallel()
+	g, err := group.New(group.Config[int, int]{Most: 1, Parallel: 1, Work: func(_ context.Context, items []int) ([]int, error) {
+		return []int{100 / items[0]}, nil
+	}})
+	require.NoError(t, err)
+	_, err = g.Do(t.Context(), 0)
+	require.ErrorContains(t, err, "divide by zero")
+	out, err := g.Do(t.Context(), 4)
+	require.NoError(t, err)
+	require.Equal(t, 25, out)
+}
+
 func TestACallerMayGoWithoutTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
