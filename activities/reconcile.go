@@ -228,6 +228,7 @@ func (r *Reconciler) resumeGroups(ctx context.Context, report *Report) {
 		if ctx.Err() != nil {
 			return
 		}
+		g.Over = true // its workflow may wait for a time that is not that of the group any more, since its rule was changed
 		r.note(report, fmt.Sprintf("group %d", g.ID), "closing", r.Fleet.StartGroup(ctx, g))
 	}
 }

@@ -53,6 +53,10 @@ type Rule struct {
 	Ref, Label string
 	// Groups says that its expressions also know group and events: what the match that they are evaluated for stands for.
 	Groups bool
+	// GroupBy are the fields that group.by has; nil: nobody knows.
+	GroupBy []string
+	// Parts says that each of events names the part of a correlation that it is.
+	Parts bool
 }
 
 // Program is a compiled expression. It is immutable and safe for concurrent use.
@@ -91,7 +95,7 @@ func compile(rule Rule, text string, condition bool) (*Program, error) {
 		return nil, Problems{{Line: 1, Column: 1, Message: fmt.Sprintf(
 			"is %s: a condition is true or false, such as payload.branch == \"main\"", kindName(ast.OutputType()))}}
 	}
-	if found := knownFields(ast); len(found) > 0 {
+	if found := knownFields(rule, ast); len(found) > 0 {
 		return nil, found
 	}
 	if found := env.constantFailures(ast); len(found) > 0 {

@@ -79,22 +79,29 @@ func object(fields ...string) *shape {
 	return s
 }
 
-// known are the shapes of what is the same for every event.
-func known() map[string]*shape {
+// known are the shapes of what is the same for every event of a rule.
+func known(r Rule) map[string]*shape {
 	trigger, sensor := object("ref", "label"), object("ref", "label", "runtime", "entrypoint", "version", "config")
 	config := object("trigger", "sensor")
 	config.fields["trigger"], config.fields["sensor"] = trigger, sensor
-	events := &shape{kind: "array", items: object("id", "trigger_ref", "part", "created", "payload")}
+	group := object("id", "by", "count", "since", "until")
+	if r.GroupBy != nil {
+		group.fields["by"] = object(r.GroupBy...)
+	}
+	event := object("id", "trigger_ref", "created", "payload")
+	if r.Parts {
+		event.fields["part"] = nil
+	}
 	return map[string]*shape{
 		"event":   object("id", "trigger_ref", "source_ref", "created", "occurred_at"),
 		"trigger": trigger, "sensor": sensor, "config": config, ruleName: object("ref", "label"),
-		groupName: object("id", "by", "count", "since", "until"), eventsName: events,
+		groupName: group, eventsName: {kind: "array", items: event},
 	}
 }
 
-// knownFields finds fields that no event has.
-func knownFields(a *cel.Ast) Problems {
-	f := finder{ast: a, shapes: known()}
+// knownFields finds fields that no event of a rule has.
+func knownFields(r Rule, a *cel.Ast) Problems {
+	f := finder{ast: a, shapes: known(r)}
 	f.visit()
 	return f.found
 }
@@ -119,6 +126,7 @@ type finder struct {
 }
 
 func (f *finder) visit() {
+	f.loops()
 	ast.PostOrderVisit(f.ast.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		operand, name := member(e)
 		if operand == nil {
@@ -134,10 +142,34 @@ func (f *finder) visit() {
 	}))
 }
 
+// loops learns what the variables of loops are: elements of the list that it goes over. Of a name that is used for more
+// than one thing, nothing is known.
+func (f *finder) loops() {
+	taken := map[string]bool{}
+	ast.PreOrderVisit(f.ast.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.ComprehensionKind {
+			return
+		}
+		c := e.AsComprehension()
+		name := c.IterVar()
+		_, isRoot := f.shapes[name]
+		var element *shape
+		if list := f.shape(c.IterRange()); list != nil && !c.HasIterVar2() {
+			element = list.items
+		}
+		if taken[name] || isRoot {
+			element = nil
+		}
+		taken[name], f.shapes[name] = true, element
+	}))
+}
+
 func (f *finder) report(e, operand ast.Expr, name string, names []string) {
 	hint := "it has " + strings.Join(names, ", ")
 	if near := typo.Closest(name, names); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
+	} else if len(names) == 0 {
+		hint = "it has none"
 	}
 	has := " has no field"
 	if f.where != "" {

@@ -53,7 +53,7 @@ func Compile(r *sensor.Rule) (*Compiled, error) {
 			return nil, err
 		}
 	}
-	about.Groups = r.Groups()
+	c.groupsOf(&about)
 	if c.params, err = expression.CompileTemplate(about, r.ActionParams); err != nil && !errors.As(err, &invalid.Params) {
 		return nil, err
 	}

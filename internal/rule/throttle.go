@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/throttle"
 )
@@ -26,6 +27,19 @@ func compileThrottle(r *sensor.Rule) (*throttle.Throttle, error) {
 
 // Throttle returns how the rule holds back matches; nil: each match orders.
 func (c *Compiled) Throttle() *throttle.Throttle { return c.throttle }
+
+// groupsOf says what the rule's parameters know of the group of a match.
+func (c *Compiled) groupsOf(about *expression.Rule) {
+	about.Groups = c.Rule.Groups()
+	switch {
+	case c.throttle != nil:
+		about.GroupBy = c.throttle.By.Names()
+	case c.member.whole != nil:
+		about.GroupBy, about.Parts = c.member.whole.Parts[0].By.Names(), true
+	default:
+		about.Parts = len(c.Rule.Correlation) > 0
+	}
+}
 
 // Grouping returns to which group of the rule a match belongs; nil, if the rule holds back none.
 func (c *Compiled) Grouping(doc *Document) *sensor.Grouping {

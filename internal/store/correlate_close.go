@@ -179,6 +179,11 @@ func (g *openGroup) apply(
 	if err := writeGroups(ctx, tx, 0, following.groups); err != nil {
 		return err
 	}
+	if len(c.left) > 0 { // which are not its matches any more
+		if err := recount(ctx, tx, []*pendingGroup{{id: g.ID, recount: true}}); err != nil {
+			return err
+		}
+	}
 	for _, n := range following.groups {
 		if n.status != sensor.GroupEarly {
 			closed.Next = append(closed.Next, sensor.GroupHead{

@@ -89,7 +89,8 @@ func pendingGroups(ctx context.Context, tx pgx.Tx, rules, keys []string) ([]*pen
 	})
 }
 
-// loadRows reads what is held of the groups that have to be looked at again: back to when it could matter.
+// loadRows reads what is held of the groups that have to be looked at again: back to when it could matter, and all of it if
+// the correlation has changed.
 func (c *correlating) loadRows(ctx context.Context) error {
 	var ids []int64
 	var since []time.Time
@@ -98,8 +99,12 @@ func (c *correlating) loadRows(ctx context.Context) error {
 		if len(k.matches) == 0 || !k.again() {
 			continue
 		}
-		earliest := slices.MinFunc(k.matches, func(a, b placed) int { return a.Compare(b.Match) })
-		ids, since = append(ids, k.pending.id), append(since, earliest.At.Add(-k.whole.Within))
+		var from time.Time
+		if k.pending.mark == k.whole.mark {
+			earliest := slices.MinFunc(k.matches, func(a, b placed) int { return a.Compare(b.Match) })
+			from = earliest.At.Add(-k.whole.Within)
+		}
+		ids, since = append(ids, k.pending.id), append(since, from)
 		byGroup[k.pending.id] = k
 	}
 	held, err := heldRows(ctx, c.tx, ids, since)

@@ -120,6 +120,27 @@ func TestACorrelationMayChangeWhileItsGroupsAreOpen(t *testing.T) {
 	require.Equal(t, []string{"1 collected 3 in 1 completed", "2 early  in 1 completed", "3 collected 3 in 1 completed"}, b.heldIn(t))
 }
 
+// What a match does not reach within the new time is looked at again all the same.
+func TestACorrelationMayBeShortenedWhileItsGroupsAreOpen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	d := b.correlated(t, true, "placed", "!sent")
+	b.arrive(t, 0, part("x", "placed"))
+	b.arrive(t, 5*time.Minute, part("x", "placed"))
+	d.Within = time.Minute
+	for i := range d.Parts {
+		raw, err := d.Encode(i)
+		require.NoError(t, err)
+		b.exec(t, `update attune.rule set correlation = $2::text::jsonb where ref = $1`, d.Ref(i), string(raw))
+	}
+	b.arrive(t, 9*time.Minute, part("x", "placed"))
+	for id, event := range []int64{1, 2, 3} {
+		closed := b.close(t, int64(id)+1)
+		require.Equal(t, sensor.GroupClosed, closed.Status)
+		require.Equal(t, event, closed.Enforcement.EventID)
+	}
+}
+
 // The store comes to the same as the package that decides, in whatever order batches are committed.
 func TestCorrelationsAreDecidedAsTheyAreDefined(t *testing.T) {
 	t.Parallel()
@@ -360,6 +381,7 @@ func TestAnAbsence(t *testing.T) {
 	require.EqualValues(t, 3, group.Events[1].ID)
 	require.Len(t, closed.Next, 1, "what came since begins another group")
 	require.Equal(t, eight.Add(21*time.Minute), closed.Next[0].Due)
+	require.Equal(t, []string{"2"}, b.texts(t, `select count::text from attune.match_group where id = 1`), "what went on is not its own any more")
 
 	closed = b.close(t, 2)
 	require.Equal(t, []string{sensor.GroupCancelled, "sent came with event 4"}, []string{closed.Status, closed.Reason})
