@@ -69,7 +69,7 @@ func (f *fakeFleet) Dispatch(_ context.Context, batchID int64) error {
 }
 
 func (f *fakeFleet) StartGroup(_ context.Context, group sensor.GroupHead) error {
-	_, err := f.note(fmt.Sprintf("group %d", group.ID))
+	_, err := f.note(fmt.Sprintf("group %d, over %t", group.ID, group.Over))
 	return err
 }
 
@@ -179,7 +179,7 @@ func TestReconcile(t *testing.T) {
 		"finishes what nobody else will": {
 			store: fakeStore{sensors: []sensor.Sensor{{Ref: "p.off"}}, orphans: []int64{7}, actions: []int64{9}, overdue: []sensor.GroupHead{{ID: 4}}, unfinished: []string{"p.off", "p.gone"}},
 			fleet: fakeFleet{}, limit: 0,
-			want:  []string{"dispatch 9", "group 4", "resume", "start p.gone", "start p.off"},
+			want:  []string{"dispatch 9", "group 4, over true", "resume", "start p.gone", "start p.off"},
 			check: func(t *testing.T, r Report) { require.Equal(t, 3, r.Resumed) },
 		},
 		"has deliveries fetched": {
