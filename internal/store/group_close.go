@@ -103,7 +103,8 @@ func (g *openGroup) wait(ctx context.Context, tx pgx.Tx) (time.Duration, error) 
 						select trigger_ref from attune.rule_version where rule_ref = @rule or starts_with(rule_ref, @parts)))
 			) or exists (
 				select from pg_stat_activity
-				where datname = current_database() and backend_type = 'client backend' and backend_xid is not null
+				where datname = current_database() and backend_type = 'client backend'
+					and (backend_xid is not null or wait_event_type = 'Lock') -- it writes, or waits to
 					and xact_start <= @due and pid <> pg_backend_pid()
 			)`, pgx.NamedArgs{
 		"due": g.Due, "settling": settling, "rule": g.RuleRef, "parts": g.RuleRef + "/",

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/attune-automation/sensors/internal/sensor"
@@ -121,22 +122,48 @@ func TestAGroupWaitsForWhatBelongsToIt(t *testing.T) {
 	require.Equal(t, time.Second, b.close(t, 1).Wait, "a batch is not matched")
 	b.match(t, waiting)
 
+	require.Zero(t, b.count(t, "enforcement")-2)
+	writer := b.beginBeforeDue(t)
+	_, err := writer.Exec(b.ctx, `select pg_current_xact_id()`)
+	require.NoError(t, err)
+	require.Equal(t, time.Second, b.close(t, 1).Wait, "a transaction goes on that began before")
+	require.NoError(t, writer.Rollback(b.ctx))
+
+	const lock = `select from attune.sensor_state for update`
+	waiter := b.beginBeforeDue(t)
+	holder, err := b.db.Begin(b.ctx)
+	require.NoError(t, err)
+	_, err = holder.Exec(b.ctx, lock)
+	require.NoError(t, err)
+	waited := make(chan error, 1)
+	go func() {
+		_, err := waiter.Exec(b.ctx, lock)
+		waited <- err
+	}()
+	require.Eventually(t, func() bool { return b.close(t, 1).Wait == time.Second }, time.Minute, 10*time.Millisecond,
+		"a transaction that began before waits to write")
+	require.NoError(t, holder.Rollback(b.ctx))
+	require.NoError(t, <-waited)
+	require.NoError(t, waiter.Rollback(b.ctx))
+	require.Equal(t, sensor.GroupClosed, b.close(t, 1).Status)
+}
+
+// beginBeforeDue begins a transaction, and makes the group's time one that is over for as long as it takes to close it, and
+// after that.
+func (b *bundle) beginBeforeDue(t *testing.T) pgx.Tx {
+	t.Helper()
 	tx, err := b.db.Begin(b.ctx)
 	require.NoError(t, err)
-	_, err = tx.Exec(b.ctx, `select pg_current_xact_id()`)
+	_, err = tx.Exec(b.ctx, `select`)
 	require.NoError(t, err)
-	b.exec(t, `update attune.match_group set due = now() - interval '3 seconds' where id = 1`)
-	require.Zero(t, b.count(t, "enforcement")-2)
-	require.Eventually(t, func() bool { // until the transaction is older than the group is late
+	require.Eventually(t, func() bool {
 		b.exec(t, `update attune.match_group set due = clock_timestamp() - interval '2100 milliseconds' where id = 1 and status = 'open'`)
 		var older bool
 		require.NoError(t, b.db.QueryRow(b.ctx, `
 			select xact_start < due from attune.match_group, pg_stat_activity where id = 1 and pid = $1`, tx.Conn().PgConn().PID()).Scan(&older))
 		return older
 	}, time.Minute, 50*time.Millisecond)
-	require.Equal(t, time.Second, b.close(t, 1).Wait, "a transaction goes on that began before")
-	require.NoError(t, tx.Rollback(b.ctx))
-	require.Equal(t, sensor.GroupClosed, b.close(t, 1).Status)
+	return tx
 }
 
 func TestGroupsOfRulesThatAreGoneAreDropped(t *testing.T) {
