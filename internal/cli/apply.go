@@ -99,7 +99,8 @@ func (s *session) sayApplied(a applied) {
 	for _, c := range a.Changes {
 		s.say("%s %s %s", c.Action, c.Kind, c.Ref)
 		for _, f := range c.Fields {
-			s.say("    %s: %s -> %s", f.Field, shorten(f.Old), shorten(f.New))
+			before, after := shortenBoth(f.Old, f.New)
+			s.say("    %s: %s -> %s", f.Field, before, after)
 		}
 	}
 	for _, c := range a.Left {

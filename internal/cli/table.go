@@ -106,6 +106,21 @@ func shorten(text string) string {
 	return string(runes)
 }
 
+// shortenBoth is shorten for two texts, of which it leaves out the beginning that long ones have in common.
+func shortenBoth(a, b string) (string, string) {
+	const context = 12 // of what they have in common, to say where they differ
+	x, y := []rune(a), []rune(b)
+	same := 0
+	for same < min(len(x), len(y)) && x[same] == y[same] {
+		same++
+	}
+	if max(len(x), len(y)) <= cellWidth || same <= 2*context {
+		return shorten(a), shorten(b)
+	}
+	rest := func(text []rune) string { return shorten("…" + string(text[same-context:])) }
+	return rest(x), rest(y)
+}
+
 // printableLines is printable for text of several lines.
 func printableLines(text string) string {
 	lines := strings.Split(text, "\n")
