@@ -9,6 +9,9 @@ import (
 )
 
 const (
+	// pollPause is the least time between a poll that brought something, after which no more waited, and the next one. What
+	// comes meanwhile is one batch and not many, each of which costs a dozen round trips and two commits, however small.
+	pollPause = 50 * time.Millisecond
 	// lingerPause is how long a sensor is left alone at most after a poll that brought nothing, while it is attended.
 	lingerPause = 25 * time.Millisecond
 	// lingerPolls is how many polls in a row may bring nothing before it is attended no longer.
@@ -45,6 +48,7 @@ const maxWorks = 3
 
 func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline time.Time) (PollResult, error) {
 	for idle := 0; ; {
+		began := time.Now()
 		res, _, err := a.poll(ctx, a.ref, a)
 		brought := len(res.heads) > 0
 		if err == nil {
@@ -65,7 +69,10 @@ func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline ti
 		case !a.busy() || idle >= lingerPolls:
 			return res, nil
 		default:
-			a.gather()
+			if brought {
+				a.gather()
+				pause(ctx, pollPause-time.Since(began))
+			}
 			ear.wait(ctx, lingerPause)
 		}
 	}
@@ -75,6 +82,16 @@ func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline ti
 func (a *attendance) gather() {
 	if n := len(a.works); n > 0 {
 		<-a.works[n-1].published
+	}
+}
+
+// pause returns after so long, or when the context ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
