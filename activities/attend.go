@@ -11,7 +11,7 @@ import (
 const (
 	// pollPause is the least time between a poll that brought something, after which no more waited, and the next one. What
 	// comes meanwhile is one batch and not many, each of which costs a dozen round trips and two commits, however small.
-	pollPause = 50 * time.Millisecond
+	pollPause = 20 * time.Millisecond
 	// lingerPause is how long a sensor is left alone at most after a poll that brought nothing, while it is attended.
 	lingerPause = 25 * time.Millisecond
 	// lingerPolls is how many polls in a row may bring nothing before it is attended no longer.
