@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -176,24 +176,12 @@ func (m *Matcher) write(ctx context.Context, batchID int64, events []sensor.Even
 
 // startGroups has the groups that a batch opened closed in time, some at once.
 func startGroups(ctx context.Context, groups []sensor.GroupHead, by ActionStarter) error {
-	next := make(chan sensor.GroupHead, len(groups))
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(parallelDispatches)
 	for _, g := range groups {
-		next <- g
+		all.Go(func() error { return by.StartGroup(ctx, g) })
 	}
-	close(next)
-	errs := make([]error, min(parallelDispatches, len(groups)))
-	var wg sync.WaitGroup
-	for i := range errs {
-		wg.Go(func() {
-			for g := range next {
-				if errs[i] = by.StartGroup(ctx, g); errs[i] != nil {
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return all.Wait()
 }
 
 // evaluate matches events with the rules as they are now. A rule that takes too much is tripped, and the events are matched

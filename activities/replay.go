@@ -181,12 +181,8 @@ func (r *Replayer) burst(ctx context.Context, order sensor.Replay, events []sens
 	if order.DryRun || n == 0 {
 		return nil
 	}
-	select {
-	case <-time.After(time.Duration(n) * time.Second / time.Duration(order.Rate)):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	pause(ctx, time.Duration(n)*time.Second/time.Duration(order.Rate))
+	return ctx.Err()
 }
 
 // count counts enforcements by trigger.

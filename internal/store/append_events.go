@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/attune-automation/sensors/internal/group"
+	"github.com/attune-automation/sensors/internal/coalesce"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -84,8 +84,8 @@ func newArrival(turn sensor.Turn, part sensor.Part) (a *arrival, ok bool, err er
 	return a, err == nil, err
 }
 
-func newArrivals(s *Store) (*group.Group[*arrival, arrived], error) {
-	return group.New(group.Config[*arrival, arrived]{Work: s.arrive, Most: sharedParts, Parallel: sharedCommits})
+func newArrivals(s *Store) (*coalesce.Gatherer[*arrival, arrived], error) {
+	return coalesce.New(coalesce.Config[*arrival, arrived]{Work: s.arrive, Most: sharedParts, Parallel: sharedCommits})
 }
 
 func (s *Store) arriveAlone(ctx context.Context, a *arrival) (arrived, error) {

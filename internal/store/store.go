@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/attune-automation/sensors/internal/group"
+	"github.com/attune-automation/sensors/internal/coalesce"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -38,7 +38,7 @@ type Config struct {
 // Store is a pool of connections to one database. It is safe for concurrent use.
 type Store struct {
 	pool     *pgxpool.Pool
-	arrivals *group.Group[*arrival, arrived] // small parts that become events at once
+	arrivals *coalesce.Gatherer[*arrival, arrived] // small parts that become events at once
 }
 
 // New returns a store that connects when it is first used: see Ping and CheckSchema.

@@ -1,4 +1,4 @@
-package group_test
+package coalesce_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/attune-automation/sensors/internal/group"
+	"github.com/attune-automation/sensors/internal/coalesce"
 )
 
 // press works on numbers for a second, and remembers the pieces.
@@ -36,15 +36,15 @@ func (p *press) work(ctx context.Context, items []int) ([]int, error) {
 	return out, errors.Join(p.broken, ctx.Err())
 }
 
-func newGroup(t *testing.T, p *press, most, parallel int) *group.Group[int, int] {
+func newGatherer(t *testing.T, p *press, most, parallel int) *coalesce.Gatherer[int, int] {
 	t.Helper()
-	g, err := group.New(group.Config[int, int]{Work: p.work, Most: most, Parallel: parallel})
+	g, err := coalesce.New(coalesce.Config[int, int]{Work: p.work, Most: most, Parallel: parallel})
 	require.NoError(t, err)
 	return g
 }
 
 // do has the numbers from 1 to n worked on, each by a caller of its own, one after the other within a moment.
-func do(t *testing.T, g *group.Group[int, int], n int) {
+func do(t *testing.T, g *coalesce.Gatherer[int, int], n int) {
 	t.Helper()
 	var callers sync.WaitGroup
 	for i := range n {
@@ -73,7 +73,7 @@ func TestWhatComesWhileAPieceIsUnderWayIsTheNextPiece(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := &press{}
-				do(t, newGroup(t, p, test.most, test.parallel), 5)
+				do(t, newGatherer(t, p, test.most, test.parallel), 5)
 				require.Equal(t, test.pieces, p.pieces)
 			})
 		})
@@ -84,7 +84,7 @@ func TestAFailureIsEverybodys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &press{broken: errors.New("out of ink")}
-		g := newGroup(t, p, 10, 1)
+		g := newGatherer(t, p, 10, 1)
 		var callers sync.WaitGroup
 		for range 3 {
 			callers.Go(func() {
@@ -99,7 +99,7 @@ func TestAFailureIsEverybodys(t *testing.T) {
 
 func TestAPanicIsAFailure(t *testing.T) {
 	t.Parallel()
-	g, err := group.New(group.Config[int, int]{Most: 1, Parallel: 1, Work: func(_ context.Context, items []int) ([]int, error) {
+	g, err := coalesce.New(coalesce.Config[int, int]{Most: 1, Parallel: 1, Work: func(_ context.Context, items []int) ([]int, error) {
 		return []int{100 / items[0]}, nil
 	}})
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestACallerMayGoWithoutTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &press{}
-		g := newGroup(t, p, 10, 1)
+		g := newGatherer(t, p, 10, 1)
 		impatient, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
 		var callers sync.WaitGroup
@@ -141,7 +141,7 @@ func TestWhatNobodyWaitsForIsNotDone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &press{}
-		g := newGroup(t, p, 10, 1)
+		g := newGatherer(t, p, 10, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		var callers sync.WaitGroup
@@ -156,11 +156,11 @@ func TestWhatNobodyWaitsForIsNotDone(t *testing.T) {
 	})
 }
 
-func TestAGroupSaysWhatItMisses(t *testing.T) {
+func TestAGathererSaysWhatItMisses(t *testing.T) {
 	t.Parallel()
 	p := &press{}
-	for _, cfg := range []group.Config[int, int]{{Most: 1, Parallel: 1}, {Work: p.work, Parallel: 1}, {Work: p.work, Most: 1}} {
-		_, err := group.New(cfg)
-		require.ErrorContains(t, err, "group: ")
+	for _, cfg := range []coalesce.Config[int, int]{{Most: 1, Parallel: 1}, {Work: p.work, Parallel: 1}, {Work: p.work, Most: 1}} {
+		_, err := coalesce.New(cfg)
+		require.ErrorContains(t, err, "coalesce: ")
 	}
 }

@@ -1,7 +1,7 @@
-// Package group does as one piece of work what several callers want at the same time, and gives each its own result. While
+// Package coalesce does as one piece of work what several callers want at the same time, and gives each its own result. While
 // a piece is under way the next one gathers, so that a piece is as large as the work is slow, and a caller that comes alone
 // waits for nobody.
-package group
+package coalesce
 
 import (
 	"context"
@@ -21,8 +21,8 @@ type Config[In, Out any] struct {
 	Parallel int // pieces at once
 }
 
-// Group gathers what callers want. It is safe for concurrent use.
-type Group[In, Out any] struct {
+// Gatherer gathers what callers want. It is safe for concurrent use.
+type Gatherer[In, Out any] struct {
 	cfg Config[In, Out]
 
 	mu      sync.Mutex
@@ -42,21 +42,21 @@ type answer[Out any] struct {
 	err error
 }
 
-// New returns a Group.
-func New[In, Out any](cfg Config[In, Out]) (*Group[In, Out], error) {
+// New returns a Gatherer.
+func New[In, Out any](cfg Config[In, Out]) (*Gatherer[In, Out], error) {
 	switch {
 	case cfg.Work == nil:
-		return nil, errors.New("group: Work is missing")
+		return nil, errors.New("coalesce: Work is missing")
 	case cfg.Most < 1:
-		return nil, fmt.Errorf("group: Most is %d: use at least 1", cfg.Most)
+		return nil, fmt.Errorf("coalesce: Most is %d: use at least 1", cfg.Most)
 	case cfg.Parallel < 1:
-		return nil, fmt.Errorf("group: Parallel is %d: use at least 1", cfg.Parallel)
+		return nil, fmt.Errorf("coalesce: Parallel is %d: use at least 1", cfg.Parallel)
 	}
-	return &Group[In, Out]{cfg: cfg}, nil
+	return &Gatherer[In, Out]{cfg: cfg}, nil
 }
 
 // Do has an item worked on and returns its result. When ctx ends first, the work may be done nevertheless.
-func (g *Group[In, Out]) Do(ctx context.Context, item In) (out Out, err error) {
+func (g *Gatherer[In, Out]) Do(ctx context.Context, item In) (out Out, err error) {
 	c := &call[In, Out]{ctx: ctx, item: item, answer: make(chan answer[Out], 1)}
 	g.enter(c)
 	select {
@@ -68,13 +68,13 @@ func (g *Group[In, Out]) Do(ctx context.Context, item In) (out Out, err error) {
 }
 
 // Waiting returns how many callers wait for a piece that has not begun.
-func (g *Group[In, Out]) Waiting() int {
+func (g *Gatherer[In, Out]) Waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.waiting)
 }
 
-func (g *Group[In, Out]) enter(c *call[In, Out]) {
+func (g *Gatherer[In, Out]) enter(c *call[In, Out]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waiting = append(g.waiting, c)
@@ -85,7 +85,7 @@ func (g *Group[In, Out]) enter(c *call[In, Out]) {
 }
 
 // work does one piece after the other until nobody waits.
-func (g *Group[In, Out]) work() {
+func (g *Gatherer[In, Out]) work() {
 	for calls := g.gather(); len(calls) > 0; calls = g.gather() {
 		g.do(calls)
 	}
@@ -93,7 +93,7 @@ func (g *Group[In, Out]) work() {
 
 // gather takes the calls of the next piece, but for those whose callers have gone. When there are none, the goroutine that
 // asked is counted as gone.
-func (g *Group[In, Out]) gather() []*call[In, Out] {
+func (g *Gatherer[In, Out]) gather() []*call[In, Out] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var calls []*call[In, Out]
@@ -112,7 +112,7 @@ func (g *Group[In, Out]) gather() []*call[In, Out] {
 	return calls
 }
 
-func (g *Group[In, Out]) do(calls []*call[In, Out]) {
+func (g *Gatherer[In, Out]) do(calls []*call[In, Out]) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var left atomic.Int64 // callers
@@ -137,7 +137,7 @@ func (g *Group[In, Out]) do(calls []*call[In, Out]) {
 }
 
 // contained works on items. Nobody else would recover from a panic: the goroutine is no caller's.
-func (g *Group[In, Out]) contained(ctx context.Context, items []In) (out []Out, err error) {
+func (g *Gatherer[In, Out]) contained(ctx context.Context, items []In) (out []Out, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
