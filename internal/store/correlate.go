@@ -10,6 +10,7 @@ import (
 
 	"github.com/attune-automation/sensors/internal/correlation"
 	"github.com/attune-automation/sensors/internal/sensor"
+	"github.com/attune-automation/sensors/internal/throttle"
 )
 
 // kindCorrelation is the kind of groups of rules that are parts of a correlation.
@@ -56,7 +57,7 @@ type placed struct {
 
 // The states in which matches of correlations are held.
 const (
-	heldCollected = "collected"
+	heldCollected = string(throttle.Collected)
 	heldEarly     = "early"
 )
 
