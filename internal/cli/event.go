@@ -99,7 +99,8 @@ func newEvent(s *session) *cobra.Command {
 
 With --why, say of each rule of its trigger whether it matched, and clause by clause why: near misses first, the nearest at
 the top, then those that matched. It goes by the rules as they were when the event was matched, and where a rule has
-changed since also by what it is now. Nothing of this is stored: it is computed again.`,
+changed since also by what it is now. Nothing of this is stored: it is computed again. Only what became of a match that a
+throttle or a correlation held back is what was recorded.`,
 		Example: `  starter event 1042
   starter event 1042 --why
   starter event 1042 -o json | jq .payload`,
