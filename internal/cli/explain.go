@@ -21,7 +21,8 @@ func newRuleExplain(s *session) *cobra.Command {
 		Short: "Say clause by clause why a rule matched an event or did not",
 		Long: `Say clause by clause why a rule matched an event or did not: by the version of the rule that the event was matched
 with, and, if the rule has changed since, by the one in force now. Nothing of this is stored: it is computed from the
-event, its snapshot of trigger and sensor, and the versions of the rule.
+event, its snapshot of trigger and sensor, and the versions of the rule. Only what became of a match that a throttle or a
+correlation held back is what was recorded.
 
 The exit code is 0 if the rule matched, and 1 if it did not.`,
 		Example: `  starter rule explain examples.commit_to_review --event 1042
