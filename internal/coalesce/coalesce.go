@@ -18,14 +18,21 @@ type Config[In, Out any] struct {
 	// of each. Its context ends when none of the callers waits any more.
 	Work     func(ctx context.Context, items []In) ([]Out, error)
 	Most     int // items of one piece
-	Parallel int // pieces at once
+	Parallel int // pieces at once, of each key
+	// Key returns the key of an item: the items of one piece have the same. Nil: all have.
+	Key func(item In) string
 }
 
 // Gatherer gathers what callers want. It is safe for concurrent use.
 type Gatherer[In, Out any] struct {
 	cfg Config[In, Out]
 
-	mu      sync.Mutex
+	mu     sync.Mutex
+	queues map[string]*queue[In, Out] // by key, while any of their callers waits or is worked for
+}
+
+// queue is what waits of one key.
+type queue[In, Out any] struct {
 	waiting []*call[In, Out] // in the order in which they came
 	working int              // goroutines
 }
@@ -52,7 +59,10 @@ func New[In, Out any](cfg Config[In, Out]) (*Gatherer[In, Out], error) {
 	case cfg.Parallel < 1:
 		return nil, fmt.Errorf("coalesce: Parallel is %d: use at least 1", cfg.Parallel)
 	}
-	return &Gatherer[In, Out]{cfg: cfg}, nil
+	if cfg.Key == nil {
+		cfg.Key = func(In) string { return "" }
+	}
+	return &Gatherer[In, Out]{cfg: cfg, queues: map[string]*queue[In, Out]{}}, nil
 }
 
 // Do has an item worked on and returns its result. When ctx ends first, the work may be done nevertheless.
@@ -68,46 +78,57 @@ func (g *Gatherer[In, Out]) Do(ctx context.Context, item In) (out Out, err error
 }
 
 // Waiting returns how many callers wait for a piece that has not begun.
-func (g *Gatherer[In, Out]) Waiting() int {
+func (g *Gatherer[In, Out]) Waiting() (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.waiting)
+	for _, q := range g.queues {
+		n += len(q.waiting)
+	}
+	return n
 }
 
 func (g *Gatherer[In, Out]) enter(c *call[In, Out]) {
+	key := g.cfg.Key(c.item)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.waiting = append(g.waiting, c)
-	if g.working < g.cfg.Parallel {
-		g.working++
-		go g.work()
+	q := g.queues[key]
+	if q == nil {
+		q = &queue[In, Out]{}
+		g.queues[key] = q
+	}
+	q.waiting = append(q.waiting, c)
+	if q.working < g.cfg.Parallel {
+		q.working++
+		go g.work(key, q)
 	}
 }
 
-// work does one piece after the other until nobody waits.
-func (g *Gatherer[In, Out]) work() {
-	for calls := g.gather(); len(calls) > 0; calls = g.gather() {
+// work does one piece of a key after the other until nobody waits.
+func (g *Gatherer[In, Out]) work(key string, q *queue[In, Out]) {
+	for calls := g.gather(key, q); len(calls) > 0; calls = g.gather(key, q) {
 		g.do(calls)
 	}
 }
 
 // gather takes the calls of the next piece, but for those whose callers have gone. When there are none, the goroutine that
-// asked is counted as gone.
-func (g *Gatherer[In, Out]) gather() []*call[In, Out] {
+// asked is counted as gone, and the queue goes with the last of them.
+func (g *Gatherer[In, Out]) gather(key string, q *queue[In, Out]) []*call[In, Out] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var calls []*call[In, Out]
 	n := 0
-	for ; n < len(g.waiting) && len(calls) < g.cfg.Most; n++ {
-		if g.waiting[n].ctx.Err() == nil {
-			calls = append(calls, g.waiting[n])
+	for ; n < len(q.waiting) && len(calls) < g.cfg.Most; n++ {
+		if q.waiting[n].ctx.Err() == nil {
+			calls = append(calls, q.waiting[n])
 		}
 	}
-	if g.waiting = g.waiting[n:]; len(g.waiting) == 0 {
-		g.waiting = nil
+	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
+		q.waiting = nil
 	}
 	if len(calls) == 0 {
-		g.working--
+		if q.working--; q.working == 0 {
+			delete(g.queues, key)
+		}
 	}
 	return calls
 }

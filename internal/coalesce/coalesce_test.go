@@ -80,6 +80,22 @@ func TestWhatComesWhileAPieceIsUnderWayIsTheNextPiece(t *testing.T) {
 	}
 }
 
+func TestAPieceIsOfOneKey(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &press{}
+		g, err := coalesce.New(coalesce.Config[int, int]{Work: p.work, Most: 10, Parallel: 1, Key: func(n int) string {
+			return []string{"even", "odd"}[n%2]
+		}})
+		require.NoError(t, err)
+		start := time.Now()
+		do(t, g, 6)
+		require.Equal(t, [][]int{{1}, {2}, {3, 5}, {4, 6}}, p.pieces)
+		require.Less(t, time.Since(start), 3*time.Second, "no key waits for another")
+		do(t, g, 1)
+	})
+}
+
 func TestAFailureIsEverybodys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
