@@ -14,7 +14,7 @@ import (
 // GroupStore is what a GroupCloser needs of the store.
 type GroupStore interface {
 	// CloseGroup writes the enforcement of a group whose time has come, and returns it until it is finished.
-	CloseGroup(ctx context.Context, id int64, render sensor.GroupRenderer) (sensor.ClosedGroup, error)
+	CloseGroup(ctx context.Context, group sensor.GroupHead, render sensor.GroupRenderer) (sensor.ClosedGroup, error)
 	// FinishGroup notes that the enforcement of a closed group is confirmed by the broker.
 	FinishGroup(ctx context.Context, id int64) error
 }
@@ -42,14 +42,14 @@ func (g *GroupCloser) CloseGroup(ctx context.Context, in sensor.GroupHead) (Grou
 	ctx, cancel := untilWorkerStops(ctx, stepGrace)
 	defer cancel()
 	start := time.Now()
-	res, err := g.close(ctx, in.ID)
+	res, err := g.close(ctx, in)
 	err = handedBack(ctx, err)
 	g.Metrics.Step("close", outcome(err, int(res.EnforcementID)), time.Since(start))
 	return res, translate(err)
 }
 
-func (g *GroupCloser) close(ctx context.Context, id int64) (GroupResult, error) {
-	closed, err := g.Store.CloseGroup(ctx, id, renderGroup)
+func (g *GroupCloser) close(ctx context.Context, group sensor.GroupHead) (GroupResult, error) {
+	closed, err := g.Store.CloseGroup(ctx, group, renderGroups)
 	if err != nil {
 		return GroupResult{}, err
 	}
@@ -70,7 +70,7 @@ func (g *GroupCloser) close(ctx context.Context, id int64) (GroupResult, error) 
 			return GroupResult{}, err
 		}
 	}
-	if err := g.Store.FinishGroup(ctx, id); err != nil {
+	if err := g.Store.FinishGroup(ctx, group.ID); err != nil {
 		return GroupResult{}, err
 	}
 	res.Status = sensor.GroupDone
@@ -80,15 +80,20 @@ func (g *GroupCloser) close(ctx context.Context, id int64) (GroupResult, error) 
 	return res, nil
 }
 
-// renderGroup renders the parameters of a group's enforcement, by the version of the rule that its last match is of.
-func renderGroup(ctx context.Context, r *sensor.Rule, event *sensor.Event, group json.RawMessage) (json.RawMessage, string, error) {
+// renderGroups renders the parameters of enforcements of groups, by a version of their rule.
+func renderGroups(r *sensor.Rule) sensor.GroupRender {
 	compiled, err := rule.Compile(r)
 	if err != nil {
-		return nil, fmt.Sprintf("version %d of the rule does not compile: %v", r.Version, err), nil
+		reason := fmt.Sprintf("version %d of the rule does not compile: %v", r.Version, err)
+		return func(context.Context, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
+			return nil, reason, nil
+		}
 	}
-	doc, err := rule.NewReader(nil).Read(event)
-	if err != nil {
-		return nil, "", fmt.Errorf("event %d: %w", event.ID, err)
+	return func(ctx context.Context, event *sensor.Event, group json.RawMessage) (json.RawMessage, string, error) {
+		doc, err := rule.NewReader(nil).Read(event)
+		if err != nil {
+			return nil, "", fmt.Errorf("event %d: %w", event.ID, err)
+		}
+		return compiled.GroupParams(ctx, doc, group)
 	}
-	return compiled.GroupParams(ctx, doc, group)
 }

@@ -36,8 +36,10 @@ action: {ref: a.b}`)},
 	for _, payload := range []string{`{"part": "a"}`, `{"part": "b"}`} {
 		b.evaluate(payload)
 	}
-	closed, err := b.store.CloseGroup(b.ctx, 1, func(context.Context, *sensor.Rule, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
-		return nil, "", nil
+	closed, err := b.store.CloseGroup(b.ctx, sensor.GroupHead{ID: 1, Rule: "pair.r"}, func(*sensor.Rule) sensor.GroupRender {
+		return func(context.Context, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
+			return nil, "", nil
+		}
 	})
 	require.NoError(b.t, err)
 	require.Equal(b.t, sensor.GroupClosed, closed.Status)

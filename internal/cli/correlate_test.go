@@ -28,8 +28,10 @@ action: {ref: core.echo, params: {n: "{{ group.count }}"}}
 `
 
 // nothing renders no parameters.
-func nothing(context.Context, *sensor.Rule, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
-	return nil, "", nil
+func nothing(*sensor.Rule) sensor.GroupRender {
+	return func(context.Context, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
+		return nil, "", nil
+	}
 }
 
 func TestCorrelatedRules(t *testing.T) {
@@ -62,7 +64,7 @@ func TestCorrelatedRules(t *testing.T) {
 	require.Contains(t, b.ok("rule", "versions", "shop.pair/second"), "correlate first,")
 
 	completed := b.column("id", "groups", "shop.pair")[1].(float64)
-	_, err := b.store.CloseGroup(b.ctx, int64(completed), nothing)
+	_, err := b.store.CloseGroup(b.ctx, sensor.GroupHead{ID: int64(completed), Rule: "shop.pair"}, nothing)
 	require.NoError(t, err)
 	require.Regexp(t, `matched; collected for enforcement \d+, group {"payload.by": "y"}`, b.ok("event", "4", "--why"))
 	require.Regexp(t, `answers +2 collected: events 3, 4\n`, b.ok("enforcement", fmt.Sprint(b.column("id", "enforcements", "--rule", "shop.pair")[0])))
@@ -73,7 +75,8 @@ func TestCorrelatedRules(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(file, []byte("ref: shop.pair\ntrigger: shop.order\naction: {ref: core.echo}\n"), 0o600))
 	require.Contains(t, b.ok("apply", shop), "delete rule shop.pair/second\n")
-	closed, err := b.store.CloseGroup(b.ctx, int64(b.column("id", "groups", "shop.pair", "--open")[0].(float64)), nothing)
+	open := int64(b.column("id", "groups", "shop.pair", "--open")[0].(float64))
+	closed, err := b.store.CloseGroup(b.ctx, sensor.GroupHead{ID: open, Rule: "shop.pair"}, nothing)
 	require.NoError(t, err)
 	require.Greater(t, closed.Wait, 50*time.Minute)
 }

@@ -80,7 +80,7 @@ func TestCollectedMatches(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(shop, "rules/gather.yaml")))
 	b.ok("apply", shop, "--prune")
 	require.Eventually(t, func() bool {
-		closed, err := b.store.CloseGroup(b.ctx, 1, nil)
+		closed, err := b.store.CloseGroup(b.ctx, sensor.GroupHead{ID: 1, Rule: "shop.gather"}, nil)
 		return err == nil && closed.Status != sensor.GroupOpen
 	}, time.Minute, 100*time.Millisecond)
 	require.Contains(t, b.ok("event", "1", "--why"), "collected in group 1, which is dropped: the rule has been deleted")

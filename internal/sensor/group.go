@@ -77,8 +77,11 @@ type GroupHead struct {
 	What string `json:"what,omitempty"` // what the rule makes of its matches, for people
 }
 
-// GroupRenderer returns the action's parameters for the event that the enforcement of a group is of, as Grouping's Render.
-type GroupRenderer func(ctx context.Context, r *Rule, event *Event, group json.RawMessage) (params json.RawMessage, reason string, err error)
+// GroupRenderer returns how the enforcements of a rule's groups get their parameters.
+type GroupRenderer func(r *Rule) GroupRender
+
+// GroupRender returns the action's parameters for the event that the enforcement of a group is of, as Grouping's Render.
+type GroupRender func(ctx context.Context, event *Event, group json.RawMessage) (params json.RawMessage, reason string, err error)
 
 // ClosedGroup is what became of a group whose time had come.
 type ClosedGroup struct {

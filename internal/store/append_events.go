@@ -85,7 +85,7 @@ func newArrival(turn sensor.Turn, part sensor.Part) (a *arrival, ok bool, err er
 }
 
 func newArrivals(s *Store) (*coalesce.Gatherer[*arrival, arrived], error) {
-	return coalesce.New(coalesce.Config[*arrival, arrived]{Work: s.arrive, Most: sharedParts, Parallel: sharedCommits})
+	return coalesce.New(coalesce.Config[*arrival, arrived]{Work: s.arriveTogether, Most: sharedParts, Parallel: sharedCommits})
 }
 
 func (s *Store) arriveAlone(ctx context.Context, a *arrival) (arrived, error) {
@@ -94,6 +94,12 @@ func (s *Store) arriveAlone(ctx context.Context, a *arrival) (arrived, error) {
 		return arrived{}, err
 	}
 	return all[0], nil
+}
+
+// arriveTogether writes what it can of the parts: of those that PostgreSQL refuses nothing.
+func (s *Store) arriveTogether(ctx context.Context, arrivals []*arrival) ([]arrived, error) {
+	return inHalves(arrivals, func(part []*arrival) ([]arrived, error) { return s.arrive(ctx, part) },
+		func(error) arrived { return arrived{} })
 }
 
 // arrive writes what it can of the parts, in one transaction.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,83 +13,128 @@ import (
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
-// conclude ends a group of a correlation that is over, by the rule as it is now. One that is complete is at once. Otherwise
+// conclude ends groups of a correlation that are over, by the rule as it is now. One that is complete is at once. Otherwise
 // it is decided when all is there that was recorded until its time: so it does not depend on the order of commits whether
 // something is absent.
-func (g *openGroup) conclude(ctx context.Context, tx pgx.Tx, render sensor.GroupRenderer, closed *sensor.ClosedGroup) (err error) {
-	if g.Status == sensor.GroupOpen {
-		if closed.Wait, err = g.wait(ctx, tx); err != nil || closed.Wait > 0 {
-			closed.Status = sensor.GroupOpen
-			return err
-		}
-	}
-	if g.Status == sensor.GroupOpen || g.Status == sensor.GroupCompleted {
-		if err := g.endCorrelation(ctx, tx, render, closed); err != nil {
-			return err
-		}
-	}
-	closed.Status, closed.Reason = g.Status, g.Reason
-	if g.Status != sensor.GroupClosed {
+func (c *closer) conclude(ctx context.Context, groups []*openGroup) error {
+	if len(groups) == 0 {
 		return nil
 	}
-	return g.enforcement(ctx, tx, closed)
-}
-
-func (g *openGroup) endCorrelation(ctx context.Context, tx pgx.Tx, render sensor.GroupRenderer, closed *sensor.ClosedGroup) error {
-	r, reason, err := g.correlatedRule(ctx, tx)
-	switch {
-	case err != nil:
-		return err
-	case reason != "":
-		return g.end(ctx, tx, sensor.GroupDropped, reason, nil)
-	case g.Status == sensor.GroupCompleted:
-		if err := g.end(ctx, tx, sensor.GroupClosed, "", g.Event); err != nil {
-			return err
+	r, err := one[sensor.Rule](ctx, c.tx, `select `+ruleColumns+` from `+ruleTables+` where r.ref = @ref`, pgx.NamedArgs{"ref": c.rule})
+	if err != nil {
+		return fmt.Errorf("loading rule %q: %w", c.rule, err)
+	}
+	if r.Correlation == nil {
+		for _, g := range groups {
+			g.Status, g.Reason = sensor.GroupDropped, "the rule correlates no more"
 		}
-		return g.order(ctx, tx, r, render)
+		return c.write(ctx, groups)
 	}
-	k, err := g.key(ctx, tx, r)
-	if err != nil {
-		return err
-	}
-	decided, err := k.due(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if decided == nil { // the correlation has changed: its group is another one now
-		closed.Wait = time.Second
-		return k.redecide(ctx, tx)
-	}
-	return g.apply(ctx, tx, k, decided, r, render, closed)
-}
-
-// correlatedRule returns the rule as it is now, or why it orders nothing any more.
-func (g *openGroup) correlatedRule(ctx context.Context, tx pgx.Tx) (*sensor.Rule, string, error) {
-	reason, err := stoppedRule(ctx, tx, g.RuleRef)
-	if err != nil || reason != "" {
-		return nil, reason, err
-	}
-	r, err := one[sensor.Rule](ctx, tx, `select `+ruleColumns+` from `+ruleTables+` where r.ref = @ref`, pgx.NamedArgs{"ref": g.RuleRef})
-	if err == nil && r.Correlation == nil {
-		reason = "the rule correlates no more"
-	}
-	return &r, reason, err
-}
-
-// key returns the key of an open group.
-func (g *openGroup) key(ctx context.Context, tx pgx.Tx, r *sensor.Rule) (*correlated, error) {
 	d, _, err := correlation.Parse(r.Correlation)
 	if err != nil {
-		return nil, fmt.Errorf("the correlation of rule %q: %w", r.Ref, err)
+		return fmt.Errorf("the correlation of rule %q: %w", c.rule, err)
 	}
-	pending, err := pendingGroups(ctx, tx, []string{g.RuleRef}, []string{g.Key})
-	if err == nil && (len(pending) != 1 || pending[0].id != g.ID) {
-		err = errors.New("it is not the one group of its key that is pending")
+	w := newWhole(d)
+	var completed, expected []*openGroup
+	for _, g := range groups {
+		if g.Status == sensor.GroupCompleted {
+			g.Status = sensor.GroupClosed
+			completed = append(completed, g)
+		} else {
+			expected = append(expected, g)
+		}
 	}
+	if err := c.write(ctx, completed); err != nil {
+		return err
+	}
+	fulfilled, err := c.expect(ctx, expected, w)
+	if err != nil {
+		return err
+	}
+	return c.orderParts(ctx, append(completed, fulfilled...), &r, d)
+}
+
+// expect decides on groups whose time has come, and returns those that order.
+func (c *closer) expect(ctx context.Context, groups []*openGroup, w *whole) (fulfilled []*openGroup, err error) {
+	keys, err := c.keys(ctx, groups, w)
 	if err != nil {
 		return nil, err
 	}
-	return &correlated{groupKey: pending[0].groupKey, whole: newWhole(d), pending: pending[0]}, nil
+	var over, again []*openGroup
+	var ends []*conclusion
+	var redecided []*correlated
+	for i, k := range keys {
+		decided := k.due()
+		if decided == nil { // the correlation has changed: its group is another one now
+			groups[i].Wait = time.Second
+			redecided, again = append(redecided, k), append(again, groups[i])
+			continue
+		}
+		groups[i].conclude(decided)
+		over, ends = append(over, groups[i]), append(ends, decided)
+		if groups[i].Status == sensor.GroupClosed {
+			fulfilled = append(fulfilled, groups[i])
+		}
+	}
+	if err := c.write(ctx, over); err != nil {
+		return nil, err
+	}
+	if err := c.redecide(ctx, again, redecided, w); err != nil {
+		return nil, err
+	}
+	return fulfilled, c.goOn(ctx, over, ends, w)
+}
+
+// keys returns the keys of open groups with what they hold, as far back as it matters.
+func (c *closer) keys(ctx context.Context, groups []*openGroup, w *whole) ([]*correlated, error) {
+	if len(groups) == 0 {
+		return nil, nil
+	}
+	rules, names := make([]string, len(groups)), make([]string, len(groups))
+	for i, g := range groups {
+		rules[i], names[i] = c.rule, g.Key
+	}
+	pending, err := pendingGroups(ctx, c.tx, rules, names)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]*pendingGroup, len(pending))
+	for _, p := range pending {
+		byID[p.id] = p
+	}
+	keys := make([]*correlated, len(groups))
+	since := make([]time.Time, len(groups))
+	for i, g := range groups {
+		p := byID[g.ID]
+		if p == nil {
+			return nil, itemErrorf("group %d is not the one of its key that is pending", g.ID)
+		}
+		keys[i], since[i] = &correlated{groupKey: p.groupKey, whole: w, pending: p}, p.due.Add(-w.Within)
+	}
+	return keys, readKeys(ctx, c.tx, keys, since)
+}
+
+// readKeys reads what the groups of keys hold, from a time on.
+func readKeys(ctx context.Context, tx pgx.Tx, keys []*correlated, since []time.Time) error {
+	ids := make([]int64, len(keys))
+	byID := make(map[int64]*correlated, len(keys))
+	for i, k := range keys {
+		k.rows = nil
+		ids[i], byID[k.pending.id] = k.pending.id, k
+	}
+	rows, err := heldRows(ctx, tx, ids, since)
+	if err != nil {
+		return err
+	}
+	for _, p := range rows {
+		k := byID[p.group]
+		p.Part = k.whole.part(p.ref)
+		k.rows = append(k.rows, p)
+	}
+	for _, k := range keys {
+		slices.SortFunc(k.rows, func(a, b placed) int { return a.Compare(b.Match) })
+	}
+	return nil
 }
 
 // A conclusion is what becomes of a group that is due.
@@ -99,13 +143,12 @@ type conclusion struct {
 	event   int64 // that the enforcement is of; 0: there is none
 	reason  string
 	left    []placed // matches of groups that follow
+
+	following []*pendingGroup // that these open
 }
 
 // due decides on the key's group, whose time has come; nil: it is another one by what the correlation is now.
-func (k *correlated) due(ctx context.Context, tx pgx.Tx) (*conclusion, error) {
-	if err := k.read(ctx, tx, k.pending.due.Add(-k.whole.Within)); err != nil {
-		return nil, err
-	}
+func (k *correlated) due() *conclusion {
 	byMatch := map[correlation.Match]placed{}
 	var matches []correlation.Match
 	for _, p := range k.rows {
@@ -116,12 +159,12 @@ func (k *correlated) due(ctx context.Context, tx pgx.Tx) (*conclusion, error) {
 	}
 	groups := k.whole.Fold(matches)
 	if k.pending.mark != k.whole.mark || len(groups) != 1 {
-		return nil, nil
+		return nil
 	}
 	g := groups[0]
 	outcome, left := k.whole.Close(g, k.pending.due)
 	if due, _ := k.whole.Due(&g.State); outcome == correlation.Open || !due.Equal(k.pending.due) {
-		return nil, nil
+		return nil
 	}
 	c := &conclusion{outcome: outcome}
 	if c.outcome == correlation.Fulfilled {
@@ -132,115 +175,130 @@ func (k *correlated) due(ctx context.Context, tx pgx.Tx) (*conclusion, error) {
 	for _, m := range left {
 		c.left = append(c.left, byMatch[m])
 	}
-	return c, nil
+	return c
 }
 
-// read reads what the key's group holds, from a time on.
-func (k *correlated) read(ctx context.Context, tx pgx.Tx, since time.Time) error {
-	rows, err := heldRows(ctx, tx, []int64{k.pending.id}, []time.Time{since})
-	for i := range rows {
-		rows[i].Part = k.whole.part(rows[i].ref)
-	}
-	slices.SortFunc(rows, func(a, b placed) int { return a.Compare(b.Match) })
-	k.rows = rows
-	return err
-}
-
-// redecide looks at all again that the key's group holds.
-func (k *correlated) redecide(ctx context.Context, tx pgx.Tx) error {
-	if err := k.read(ctx, tx, time.Time{}); err != nil {
-		return err
-	}
-	k.pending.mark = ""
-	k.decide()
-	if len(k.groups) == 0 { // its events have been deleted
-		k.pending.status = sensor.GroupEarly
-		k.groups = append(k.groups, k.pending)
-	}
-	return writeGroups(ctx, tx, 0, k.groups)
-}
-
-// apply writes what becomes of the group, and has what is left go on in groups that follow.
-func (g *openGroup) apply(
-	ctx context.Context, tx pgx.Tx, k *correlated, c *conclusion, r *sensor.Rule, render sensor.GroupRenderer, closed *sensor.ClosedGroup,
-) error {
-	status, event := sensor.GroupExpired, (*int64)(nil)
-	switch c.outcome {
+// conclude says what becomes of the group.
+func (g *openGroup) conclude(c *conclusion) {
+	switch g.Reason = c.reason; c.outcome {
 	case correlation.Cancelled:
-		status = sensor.GroupCancelled
+		g.Status = sensor.GroupCancelled
 	case correlation.Fulfilled:
-		status, event = sensor.GroupClosed, &c.event
+		g.Status, g.Event = sensor.GroupClosed, &c.event
+	default:
+		g.Status = sensor.GroupExpired
 	}
-	if err := g.end(ctx, tx, status, c.reason, event); err != nil {
+}
+
+// redecide looks at all again that the groups of keys hold.
+func (c *closer) redecide(ctx context.Context, groups []*openGroup, keys []*correlated, w *whole) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if err := readKeys(ctx, c.tx, keys, make([]time.Time, len(keys))); err != nil {
 		return err
 	}
-	following := &correlated{groupKey: k.groupKey, whole: k.whole, matches: c.left}
-	following.decide()
-	if err := writeGroups(ctx, tx, 0, following.groups); err != nil {
-		return err
-	}
-	if len(c.left) > 0 { // which are not its matches any more
-		if err := recount(ctx, tx, []*pendingGroup{{id: g.ID, recount: true}}); err != nil {
-			return err
+	var written []*pendingGroup
+	for _, k := range keys {
+		k.pending.mark = ""
+		k.decide()
+		if len(k.groups) == 0 { // its events have been deleted
+			k.pending.status = sensor.GroupEarly
+			k.groups = append(k.groups, k.pending)
 		}
+		written = append(written, k.groups...)
 	}
-	for _, n := range following.groups {
-		if n.status != sensor.GroupEarly {
-			closed.Next = append(closed.Next, sensor.GroupHead{
-				ID: n.id, Due: n.due, Over: n.status == sensor.GroupCompleted || n.state.Came != nil, Rule: k.rule, What: k.whole.String(),
+	if err := writeGroups(ctx, c.tx, 0, written); err != nil {
+		return err
+	}
+	for i, g := range groups {
+		g.follow(keys[i].groups, w)
+	}
+	return nil
+}
+
+// follow notes which groups follow this one and have begun, once they are written.
+func (g *openGroup) follow(following []*pendingGroup, w *whole) {
+	for _, n := range following {
+		if n.id != g.ID && n.status != sensor.GroupEarly {
+			g.Next = append(g.Next, sensor.GroupHead{
+				ID: n.id, Due: n.due, Over: n.status == sensor.GroupCompleted || n.state.Came != nil, Rule: n.rule, What: w.String(),
 			})
 		}
 	}
-	if event == nil {
-		return nil
-	}
-	answers := &pendingGroup{id: g.ID, event: c.event, since: k.pending.due.Add(-k.whole.Within)}
-	if err := answerMatches(ctx, tx, []*pendingGroup{answers}); err != nil {
-		return err
-	}
-	return g.order(ctx, tx, r, render)
 }
 
-// order writes the enforcement of a group, for the matches that it answers.
-func (g *openGroup) order(ctx context.Context, tx pgx.Tx, r *sensor.Rule, render sensor.GroupRenderer) error {
-	type member struct {
-		sensor.GroupEvent
-		RuleRef string
-		Since   time.Time
-		Matches int
+// goOn has what is left of groups that are over go on in groups that follow, and notes what the enforcements of the others
+// answer.
+func (c *closer) goOn(ctx context.Context, over []*openGroup, ends []*conclusion, w *whole) error {
+	var following, recounted, answering []*pendingGroup
+	for i, g := range over {
+		k := &correlated{groupKey: groupKey{c.rule, g.Key}, whole: w, matches: ends[i].left}
+		k.decide()
+		following = append(following, k.groups...)
+		if len(ends[i].left) > 0 { // which are not its matches any more
+			recounted = append(recounted, &pendingGroup{id: g.ID, recount: true})
+		}
+		if g.Status == sensor.GroupClosed {
+			answering = append(answering, &pendingGroup{id: g.ID, event: *g.Event, since: g.Due.Add(-w.Within)})
+		}
+		ends[i].following = k.groups
 	}
-	d, _, err := correlation.Parse(r.Correlation)
-	if err != nil {
+	if err := writeGroups(ctx, c.tx, 0, following); err != nil {
 		return err
 	}
-	latest, err := list[member](ctx, tx, `
-		select e.id, e.trigger_ref, '' as part, e.created, e.payload, h.rule_ref, min(e.created) over () as since, count(*) over () as matches
-		from attune.held_match h join attune.event e on e.id = h.event
-		where h.match_group = @id and h.answered_by = @event and h.state = 'collected'
-		order by e.created desc, e.id desc, h.rule_ref desc limit @most`,
-		pgx.NamedArgs{"id": g.ID, "event": g.Event, "most": sensor.MaxGroupEvents})
-	if err == nil && len(latest) == 0 {
-		err = errors.New("none of its events is there")
-	}
-	if err != nil {
-		return fmt.Errorf("reading its events: %w", err)
-	}
-	events := make([]sensor.GroupEvent, len(latest))
-	for i, m := range latest {
-		m.Part = d.PartName(m.RuleRef)
-		events[len(latest)-1-i] = m.GroupEvent
-	}
-	event, err := one[sensor.Event](ctx, tx, `select `+eventColumns+` from attune.event e where e.id = @event`, pgx.NamedArgs{"event": g.Event})
-	if err != nil {
-		return fmt.Errorf("reading event %d: %w", *g.Event, err)
-	}
-	m := sensor.Match{Event: &event, Rule: r}
-	if m.Group, err = json.Marshal(sensor.NewGroup(g.ID, g.Key, latest[0].Matches, latest[0].Since, events)); err != nil {
+	if err := recount(ctx, c.tx, recounted); err != nil {
 		return err
 	}
-	if m.Params, m.Reason, err = render(ctx, r, m.Event, m.Group); err != nil {
-		return err
+	for i, g := range over {
+		g.follow(ends[i].following, w)
 	}
-	_, err = insertEnforcements(ctx, tx, origin{}, []sensor.Match{m})
-	return err
+	return answerMatches(ctx, c.tx, answering)
+}
+
+// orderParts has groups of a correlation order, each for the matches that it answers.
+func (c *closer) orderParts(ctx context.Context, groups []*openGroup, r *sensor.Rule, d *correlation.Definition) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	render := c.render(r)
+	for part := range slices.Chunk(groups, closingGroups) {
+		members, err := c.members(ctx, part)
+		if err != nil {
+			return fmt.Errorf("reading the events of groups: %w", err)
+		}
+		events, err := c.events(ctx, part)
+		if err != nil {
+			return fmt.Errorf("reading the events of enforcements: %w", err)
+		}
+		for _, g := range part {
+			event := events[*g.Event]
+			if len(members[g.ID]) == 0 || event == nil {
+				return itemError{errors.New("reading its events: none of them is there")}
+			}
+			m, err := c.match(ctx, g, r, render, event, members[g.ID], d.PartName)
+			if err != nil {
+				return err
+			}
+			c.orders = append(c.orders, m)
+		}
+	}
+	return nil
+}
+
+// closingGroups is how many groups of a correlation have their events read at once.
+const closingGroups = 50
+
+// events returns the events that the enforcements of groups are of.
+func (c *closer) events(ctx context.Context, groups []*openGroup) (map[int64]*sensor.Event, error) {
+	ids := make([]int64, len(groups))
+	for i, g := range groups {
+		ids[i] = *g.Event
+	}
+	all, err := list[sensor.Event](ctx, c.tx, `select `+eventColumns+` from attune.event e where e.id = any(@ids)`, pgx.NamedArgs{"ids": ids})
+	byID := make(map[int64]*sensor.Event, len(all))
+	for i := range all {
+		byID[all[i].ID] = &all[i]
+	}
+	return byID, err
 }

@@ -16,17 +16,21 @@ import (
 )
 
 // telling renders what a group stands for.
-func telling(_ context.Context, r *sensor.Rule, event *sensor.Event, group json.RawMessage) (json.RawMessage, string, error) {
-	var g sensor.Group
-	if err := json.Unmarshal(group, &g); err != nil {
-		return nil, "", err
+func telling(r *sensor.Rule) sensor.GroupRender {
+	return func(_ context.Context, event *sensor.Event, group json.RawMessage) (json.RawMessage, string, error) {
+		var g sensor.Group
+		if err := json.Unmarshal(group, &g); err != nil {
+			return nil, "", err
+		}
+		return fmt.Appendf(nil, `{"rule": %d, "event": %d, "count": %d}`, r.Version, event.ID, g.Count), "", nil
 	}
-	return fmt.Appendf(nil, `{"rule": %d, "event": %d, "count": %d}`, r.Version, event.ID, g.Count), "", nil
 }
 
 func (b *bundle) close(t testing.TB, id int64) sensor.ClosedGroup {
 	t.Helper()
-	closed, err := b.CloseGroup(b.ctx, id, telling)
+	var rule string
+	require.NoError(t, b.db.QueryRow(b.ctx, `select rule_ref from attune.match_group where id = $1`, id).Scan(&rule))
+	closed, err := b.CloseGroup(b.ctx, sensor.GroupHead{ID: id, Rule: rule}, telling)
 	require.NoError(t, err)
 	return closed
 }
@@ -99,7 +103,7 @@ func TestOnceAfterOrdersOnceForAllThatCame(t *testing.T) {
 	require.Nil(t, again.Enforcement)
 	require.Equal(t, 1, b.count(t, "enforcement"))
 
-	_, err := b.CloseGroup(b.ctx, 99, telling)
+	_, err := b.CloseGroup(b.ctx, sensor.GroupHead{ID: 99, Rule: "shop.every"}, telling)
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 }
 
@@ -205,7 +209,7 @@ func TestGroupsCloseWhileMatchesCome(t *testing.T) {
 		rulesets, matches := b.evaluate(t, id)
 		wg.Go(func() { _, errs[i] = b.CommitEnforcements(b.ctx, id, rulesets, matches) })
 		wg.Go(func() {
-			_, err := b.CloseGroup(b.ctx, int64(1+i%5), telling)
+			_, err := b.CloseGroup(b.ctx, sensor.GroupHead{ID: int64(1 + i%5), Rule: "shop.every"}, telling)
 			if err != nil && !errors.Is(err, sensor.ErrNotFound) {
 				errs[batches+i] = err
 			}

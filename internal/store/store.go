@@ -39,6 +39,8 @@ type Config struct {
 type Store struct {
 	pool     *pgxpool.Pool
 	arrivals *coalesce.Gatherer[*arrival, arrived] // small parts that become events at once
+	closings *coalesce.Gatherer[closing, ended]    // groups whose time has come
+	finishes *coalesce.Gatherer[int64, struct{}]   // groups whose enforcements are confirmed
 }
 
 // New returns a store that connects when it is first used: see Ping and CheckSchema.
@@ -60,7 +62,13 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("preparing the connections to the database: %w", err)
 	}
 	s := &Store{pool: pool}
-	s.arrivals, err = newArrivals(s)
+	if s.arrivals, err = newArrivals(s); err != nil {
+		return nil, err
+	}
+	if s.closings, err = newClosings(s); err != nil {
+		return nil, err
+	}
+	s.finishes, err = newFinishes(s)
 	return s, err
 }
 

@@ -254,8 +254,10 @@ func TestGrantsOfRules(t *testing.T) {
 	groups, err := worker.OverdueGroups(ctx, 0, 10)
 	require.NoError(t, err)
 	require.Len(t, groups, 1)
-	closed, err := worker.CloseGroup(ctx, groups[0].ID, func(context.Context, *sensor.Rule, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
-		return nil, "", nil
+	closed, err := worker.CloseGroup(ctx, groups[0], func(*sensor.Rule) sensor.GroupRender {
+		return func(context.Context, *sensor.Event, json.RawMessage) (json.RawMessage, string, error) {
+			return nil, "", nil
+		}
 	})
 	require.NoError(t, err)
 	require.NotNil(t, closed.Enforcement)
