@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -43,6 +42,8 @@ type ActionStarter interface {
 	Dispatch(ctx context.Context, batchID int64) error
 	// StartGroup makes sure that a group is closed when its time has come.
 	StartGroup(ctx context.Context, group sensor.GroupHead) error
+	// OpenGroups makes sure that StartGroup is called for all groups that a batch has opened.
+	OpenGroups(ctx context.Context, batchID int64) error
 }
 
 // MatcherConfig says what a Matcher works with.
@@ -108,7 +109,7 @@ func (m *Matcher) match(ctx context.Context, batchID int64) (int, error) {
 			return 0, err
 		}
 	}
-	if err := startGroups(ctx, found.held.Groups, m.actions); err != nil {
+	if err := m.openGroups(ctx, batchID, found.held.Groups); err != nil {
 		return 0, err
 	}
 	return len(enforcements), m.store.FinishBatch(ctx, batchID)
@@ -172,16 +173,6 @@ func (m *Matcher) write(ctx context.Context, batchID int64, events []sensor.Even
 		m.metrics.Held(h.TriggerRef, h.State, h.Matches)
 	}
 	return found, nil
-}
-
-// startGroups has the groups that a batch opened closed in time, some at once.
-func startGroups(ctx context.Context, groups []sensor.GroupHead, by ActionStarter) error {
-	all, ctx := errgroup.WithContext(ctx)
-	all.SetLimit(parallelDispatches)
-	for _, g := range groups {
-		all.Go(func() error { return by.StartGroup(ctx, g) })
-	}
-	return all.Wait()
 }
 
 // evaluate matches events with the rules as they are now. A rule that takes too much is tripped, and the events are matched

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -65,7 +66,7 @@ const (
 	// orphanAge is how long stored payloads may wait for the workflow that works on them.
 	orphanAge   = time.Minute
 	orphanLimit = 100
-	groupLimit  = 1000
+	groupLimit  = 10_000
 	// sweepLimit is how many expired keys, or old deliveries, are deleted at a time.
 	sweepLimit = 10_000
 )
@@ -224,13 +225,28 @@ func (r *Reconciler) resumeDispatches(ctx context.Context, report *Report) {
 func (r *Reconciler) resumeGroups(ctx context.Context, report *Report) {
 	groups, err := r.Store.OverdueGroups(ctx, orphanAge, groupLimit)
 	r.note(report, "", "looking for groups that nobody has closed", err)
+	var starts sync.WaitGroup
+	var mu sync.Mutex // of the report
+	next := make(chan sensor.GroupHead)
+	for range min(parallelStarts, len(groups)) {
+		starts.Go(func() {
+			for g := range next {
+				g.Over = true // its workflow may wait for a time that is not that of the group any more, since its rule was changed
+				err := r.Fleet.StartGroup(ctx, g)
+				mu.Lock()
+				r.note(report, fmt.Sprintf("group %d", g.ID), "closing", err)
+				mu.Unlock()
+			}
+		})
+	}
 	for _, g := range groups {
 		if ctx.Err() != nil {
-			return
+			break
 		}
-		g.Over = true // its workflow may wait for a time that is not that of the group any more, since its rule was changed
-		r.note(report, fmt.Sprintf("group %d", g.ID), "closing", r.Fleet.StartGroup(ctx, g))
+		next <- g
 	}
+	close(next)
+	starts.Wait()
 }
 
 // drain sees to batches that nobody has finished for a while. A running sensor is told of its own, which a stream's worker

@@ -12,5 +12,6 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflow(EmitEvent)
 	r.RegisterWorkflow(Replay)
 	r.RegisterWorkflow(Dispatch)
+	r.RegisterWorkflow(OpenGroups)
 	r.RegisterWorkflow(Group)
 }

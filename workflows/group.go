@@ -15,17 +15,18 @@ import (
 func GroupID(id int64) string { return fmt.Sprintf("group:%d", id) }
 
 const (
-	// groupPatience is how long after its time a group is first tried to close: a little later than it can be.
-	groupPatience = 2100 * time.Millisecond
+	// GroupPatience is how long after its time a group is first tried to close: a little later than it can be.
+	GroupPatience = 2100 * time.Millisecond
 	// maxGroupWait is how long it is left alone at most while something keeps it from being closed.
 	maxGroupWait = time.Minute
 )
 
 // Group closes a group of matches when its time has come, or when there is nothing more to wait for. All that it has is in the
-// database: it only waits, and so may be lost, or run twice.
+// database: it only waits, and so may be lost, or run twice. It is started with a delay, so that there is mostly nothing left to
+// wait for.
 func Group(ctx workflow.Context, in sensor.GroupHead) (activities.GroupResult, error) {
 	over := workflow.GetSignalChannel(ctx, SignalClose)
-	wait := in.Due.Sub(workflow.Now(ctx)) + groupPatience
+	wait := in.Due.Sub(workflow.Now(ctx)) + GroupPatience
 	if in.Over {
 		wait = 0
 	}
@@ -71,12 +72,18 @@ func waitForGroup(ctx workflow.Context, wait time.Duration, over workflow.Receiv
 
 // showGroup says in the Web UI's details what a group waits for, or what became of it. No value of an event is in there.
 func showGroup(ctx workflow.Context, in sensor.GroupHead, until time.Time, news string) {
-	text := fmt.Sprintf("Group %d of rule %s: %s.", in.ID, in.Rule, in.What)
-	if !until.IsZero() {
-		text += fmt.Sprintf("\n\nWaits until %s.", clock(until))
-	}
+	text := GroupDetails(in, until)
 	if news != "" {
 		text += "\n\n**" + cell(news) + "**"
 	}
 	workflow.SetCurrentDetails(ctx, text)
+}
+
+// GroupDetails says in the Web UI what a group waits for, and until when; zero: it does not.
+func GroupDetails(in sensor.GroupHead, until time.Time) string {
+	text := fmt.Sprintf("Group %d of rule %s: %s.", in.ID, in.Rule, in.What)
+	if !until.IsZero() {
+		text += fmt.Sprintf("\n\nWaits until %s.", clock(until))
+	}
+	return text
 }

@@ -19,6 +19,7 @@ var (
 	matcher    *activities.Matcher
 	drainer    *activities.Drainer
 	dispatcher *activities.Dispatcher
+	opener     *activities.GroupOpener
 	closer     *activities.GroupCloser
 	emitter    *activities.Emitter
 	reconciler *activities.Reconciler

@@ -8,12 +8,28 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/attune-automation/sensors/activities"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/workflows"
 )
 
+// OpenGroups makes sure that the groups that a batch opened are started. It does not wait for that.
+func (f *Fleet) OpenGroups(ctx context.Context, batchID int64) error {
+	_, err := f.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       workflows.OpenGroupsID(batchID),
+		TaskQueue:                f.queue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            fmt.Sprintf("starts the groups that batch %d opened", batchID),
+	}, workflows.OpenGroups, activities.BatchInput{BatchID: batchID})
+	if err != nil {
+		return fmt.Errorf("starting the groups of batch %d: %w", batchID, err)
+	}
+	return nil
+}
+
 // StartGroup makes sure that a group of matches is closed when its time has come, or at once if there is nothing more to wait
-// for. It does not wait for that.
+// for. It does not wait for that. Its workflow sleeps until then, unless it is told that there is nothing more to wait for.
 func (f *Fleet) StartGroup(ctx context.Context, group sensor.GroupHead) error {
 	options := client.StartWorkflowOptions{
 		ID:                       workflows.GroupID(group.ID),
@@ -25,8 +41,11 @@ func (f *Fleet) StartGroup(ctx context.Context, group sensor.GroupHead) error {
 	}
 	var err error
 	if group.Over {
+		options.StaticDetails = workflows.GroupDetails(group, time.Time{})
 		_, err = f.client.SignalWithStartWorkflow(ctx, options.ID, workflows.SignalClose, nil, options, workflows.Group, group)
 	} else {
+		options.StaticDetails = workflows.GroupDetails(group, group.Due)
+		options.StartDelay = max(0, time.Until(group.Due)+workflows.GroupPatience)
 		_, err = f.client.ExecuteWorkflow(ctx, options, workflows.Group, group)
 	}
 	if err != nil {
