@@ -53,5 +53,5 @@ func TestLag(t *testing.T) {
 func TestUnknownBenchmark(t *testing.T) {
 	t.Parallel()
 	_, err := choose([]string{"batch", "speed"})
-	require.EqualError(t, err, `no benchmark "speed": there are batch, cycle, fleet, clauses, rules, idle, timers, webhook`)
+	require.EqualError(t, err, `no benchmark "speed": there are batch, cycle, fleet, clauses, rules, idle, timers, webhook, groups`)
 }

@@ -38,6 +38,7 @@ func benchmarks() []benchmark {
 		{"idle", benchIdle},
 		{"timers", benchTimers},
 		{"webhook", benchWebhook},
+		{"groups", benchGroups},
 	}
 }
 
