@@ -154,7 +154,8 @@ type line struct {
 // groups takes the groups that are to be closed.
 type groups struct {
 	mu      sync.Mutex
-	started map[int64]bool
+	started map[int64]sensor.GroupHead
+	store   activities.OpenStore
 }
 
 func (g *groups) Dispatch(context.Context, int64) error { return nil }
@@ -162,8 +163,16 @@ func (g *groups) Dispatch(context.Context, int64) error { return nil }
 func (g *groups) StartGroup(_ context.Context, group sensor.GroupHead) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.started[group.ID] = true
+	g.started[group.ID] = group
 	return nil
+}
+
+func (g *groups) OpenGroups(ctx context.Context, batchID int64) error {
+	held, err := g.store.HeldOfBatch(ctx, batchID)
+	for _, group := range held.Groups {
+		_ = g.StartGroup(ctx, group) // which never fails
+	}
+	return err
 }
 
 // newLine returns a line of its own on a shared system.
@@ -177,7 +186,7 @@ func newLine(t *testing.T, s *stack.Stack, src activities.Runner) *line {
 	db, broker := frailStore{s.Store, c}, frailPublisher{publisher, c}
 	settings := sensor.Settings{Timeout: time.Minute, PollInterval: time.Second, MaxRestartAttempts: 3, DedupeTTL: time.Hour}
 	recent := &activities.RecentEvents{}
-	started := &groups{started: map[int64]bool{}}
+	started := &groups{started: map[int64]sensor.GroupHead{}, store: s.Store}
 	generator := &activities.Generator{Store: db, Publisher: broker, Schemas: schema.NewCache(10), Recent: recent, Metrics: uncounted{}}
 	matcher := activities.NewMatcher(activities.MatcherConfig{
 		Store: db, Publisher: broker, Recent: recent, Actions: started, Metrics: uncounted{}, Logger: zap.NewNop(),

@@ -29,6 +29,11 @@ const (
 	afterMatchesConfirmed  point = "after the enforcements are confirmed"
 	beforeBatchFinished    point = "before the batch is finished"
 	afterBatchFinished     point = "after the batch is finished"
+
+	beforeGroupClosed   point = "before the group is closed"
+	afterGroupClosed    point = "after the group is closed"
+	beforeGroupFinished point = "before the group is finished"
+	afterGroupFinished  point = "after the group is finished"
 )
 
 var points = []point{
@@ -36,6 +41,11 @@ var points = []point{
 	beforeEventsCommitted, afterEventsCommitted, beforeEventsPublished, afterEventsConfirmed,
 	beforeMatchesCommitted, afterMatchesCommitted, beforeMatchesPublished, afterMatchesConfirmed,
 	beforeBatchFinished, afterBatchFinished,
+}
+
+// closingPoints are those of a group.
+var closingPoints = []point{
+	beforeGroupClosed, afterGroupClosed, beforeMatchesPublished, afterMatchesConfirmed, beforeGroupFinished, afterGroupFinished,
 }
 
 var errCrash = errors.New("the worker died here")
@@ -109,6 +119,26 @@ func (s frailStore) FinishBatch(ctx context.Context, id int64) error {
 	return err
 }
 
+func (s frailStore) CloseGroup(ctx context.Context, group sensor.GroupHead, render sensor.GroupRenderer) (sensor.ClosedGroup, error) {
+	return around(s.crashes, beforeGroupClosed, afterGroupClosed, func() (sensor.ClosedGroup, error) {
+		closed, err := s.Store.CloseGroup(ctx, group, render)
+		if err == nil && closed.Wait > 0 {
+			err = errEarly
+		}
+		return closed, err
+	})
+}
+
+// errEarly keeps a group that is not due from being one that a worker dies at.
+var errEarly = errors.New("its time has not come")
+
+func (s frailStore) FinishGroup(ctx context.Context, id int64) error {
+	_, err := around(s.crashes, beforeGroupFinished, afterGroupFinished, func() (struct{}, error) {
+		return struct{}{}, s.Store.FinishGroup(ctx, id)
+	})
+	return err
+}
+
 // frailPublisher is the publisher of a worker that crashes.
 type frailPublisher struct {
 	*messaging.Publisher
@@ -133,6 +163,7 @@ var (
 	_ activities.TurnStore            = frailStore{}
 	_ activities.EventStore           = frailStore{}
 	_ activities.MatchStore           = frailStore{}
+	_ activities.GroupStore           = frailStore{}
 	_ activities.EventPublisher       = frailPublisher{}
 	_ activities.EnforcementPublisher = frailPublisher{}
 )
