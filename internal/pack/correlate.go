@@ -40,18 +40,22 @@ func (l *loader) correlate(s section, whole *sensor.Rule) (*correlation.Definiti
 	}
 	c := newSection(s.doc, n, below(s.path, "correlate"), "within", "group_by", "then", "and")
 	before := s.doc.reported
-	d := &correlation.Definition{Rule: whole.Ref, Within: c.span("within")}
-	key, list := c.partList()
-	d.Ordered = key == "then"
-	d.Parts = []correlation.Part{{Name: correlation.First, Trigger: whole.TriggerRef, By: c.groupBy()}}
+	within, by := c.span("within"), c.groupBy()
+	var d *correlation.Definition
 	var parts []part
-	for i := range list {
-		if p, ok := l.part(c, key, i, d, *whole); ok {
-			parts = append(parts, p)
+	for _, list := range c.partLists() { // of which one is too many; what is wrong with each is reported all the same
+		d = &correlation.Definition{
+			Rule: whole.Ref, Within: within, Ordered: list.key == "then",
+			Parts: []correlation.Part{{Name: correlation.First, Trigger: whole.TriggerRef, By: by}},
 		}
-	}
-	if len(parts) == len(list) && key != "" {
-		c.checkParts(d, key)
+		for i := range list.nodes {
+			if p, ok := l.part(c, list, i, d, *whole); ok {
+				parts = append(parts, p)
+			}
+		}
+		if len(d.Parts) == 1+len(list.nodes) {
+			c.checkParts(d, list.key)
+		}
 	}
 	if s.doc.reported > before || !encodeParts(d, whole, parts) {
 		return nil, parts
@@ -78,34 +82,39 @@ func (l *loader) defineCorrelation(s section, whole sensor.Rule) {
 	}
 }
 
-// partList returns the key of the list of parts, and the list.
-func (s section) partList() (key string, list []*yaml.Node) {
-	then, ordered := s.value("then")
-	and, unordered := s.value("and")
-	n := then
-	switch {
-	case ordered && unordered:
-		s.report("and", "then is there too: keep one of them, then for parts in their order, and for parts in any")
-		return "", nil
-	case ordered:
-		key = "then"
-	case unordered:
-		key, n = "and", and
-	default:
+// partList is a list of parts, and its key.
+type partList struct {
+	key   string
+	nodes []*yaml.Node
+}
+
+// partLists returns the list of parts; if nothing is wrong, it is one.
+func (s section) partLists() (lists []partList) {
+	there := 0
+	for _, key := range []string{"then", "and"} {
+		n, ok := s.value(key)
+		if !ok {
+			continue
+		}
+		there++
+		if n.Kind != yaml.SequenceNode {
+			s.report(key, "got %s: write a list of parts, each with name and trigger", describe(n))
+			continue
+		}
+		lists = append(lists, partList{key, n.Content})
+	}
+	switch there {
+	case 0:
 		s.report("then", "missing: write then: [{name: paid, trigger: PACK.NAME}], or and: for parts in any order")
-		return "", nil
+	case 2:
+		s.report("and", "then is there too: keep one of them, then for parts in their order, and for parts in any")
 	}
-	if n.Kind != yaml.SequenceNode {
-		s.report(key, "got %s: write a list of parts, each with name and trigger", describe(n))
-		return "", nil
-	}
-	return key, n.Content
+	return lists
 }
 
 // part reads one part, and adds it to the definition.
-func (l *loader) part(c section, key string, i int, d *correlation.Definition, whole sensor.Rule) (part, bool) {
-	_, list := child(c.node, key)
-	n := resolveAlias(resolveAlias(list).Content[i])
+func (l *loader) part(c section, list partList, i int, d *correlation.Definition, whole sensor.Rule) (part, bool) {
+	key, n := list.key, resolveAlias(list.nodes[i])
 	if n.Kind != yaml.MappingNode {
 		c.reportAt(elementKeys(key, i), "got %s: write a part, such as {name: paid, trigger: PACK.NAME}", describe(n))
 		return part{}, false

@@ -87,6 +87,13 @@ correlate:
   within: 10m
   then: [{name: paid, trigger: shop.order_paid}]
   and: [{name: paid, trigger: shop.order_paid}]`, "rules/unpaid.yaml:6: correlate.and: then is there too: keep one of them, then for parts in their order, and for parts in any"},
+		"both lists, and more": {`
+correlate:
+  within: 10m
+  then: [{name: paid, trigger: shop.order_paid, abzent: true}]
+  and: [{name: paid, trigger: shop.order_paid}, {trigger: shop.order_paid}]`, "rules/unpaid.yaml:5: correlate.then[0].abzent: unknown key: did you mean \"absent\"?\n" +
+			"rules/unpaid.yaml:6: correlate.and: then is there too: keep one of them, then for parts in their order, and for parts in any\n" +
+			"rules/unpaid.yaml:6: correlate.and[1].name: bad name \"\": write up to 50 lower-case letters, digits, '_' and '-', such as paid"},
 		"a time that is too long": {`
 correlate: {within: 31d, then: [{name: paid, trigger: shop.order_paid}]}`, "rules/unpaid.yaml:3: correlate.within: 31d is out of bounds: write a duration from 1s to 30d"},
 		"a throttle as well": {`
