@@ -108,7 +108,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		if err := a.enforcements(v.Enforcements(ctx)); err != nil {
 			return err
 		}
-		if err := a.held(v.Groups(ctx), v.Answers(ctx)); err != nil {
+		if err := a.held(v.Groups(ctx), v.Answers(ctx), v.Forgotten(ctx)); err != nil {
 			return err
 		}
 		if err := a.correlations(v.Correlated(ctx)); err != nil {

@@ -92,6 +92,12 @@ func (b *bundle) apply() {
 }
 
 // throttled makes shop.every a rule that holds back matches.
+// endVersions notes the rules as they are as versions that have ended.
+const endVersions = `
+	insert into attune.rule_version (rule_ref, version, trigger_ref, ruleset, ended_ruleset, definition)
+	select ref, version, trigger_ref, ruleset, 1000, to_jsonb(r) from attune.rule r where ref = 'shop.every'
+	on conflict (rule_ref, version) do update set ended_ruleset = 1000, definition = excluded.definition; `
+
 const throttled = `update attune.rule set throttle = '{"once_within": "1h"}' where ref = 'shop.every'; `
 
 func (b *bundle) poll(payloads ...string) {
@@ -305,6 +311,25 @@ func TestFaults(t *testing.T) {
 			throttled + `insert into attune.match_group (rule_ref, rule_version, kind, key, opened, due, count, first_event, last_event)
 			values ('shop.every', 1, 'once_after', '{}', now(), now() - interval '1 hour', 1, 1, 1)`,
 			[]string{"2: group 1 of rule shop.every is still open 1h0m0s after its time: see that a worker and its servers are up"},
+		},
+		"enforcement of a rule lost that has been deleted since": {
+			endVersions + `delete from attune.rule where ref = 'shop.every'; delete from attune.enforcement where event = 2 and rule_ref = 'shop.every'`,
+			[]string{"2: event 2 matches rule shop.every, but has no enforcement of it"},
+		},
+		"match lost that a deleted rule held back": {
+			throttled + endVersions + `delete from attune.rule where ref = 'shop.every'; delete from attune.enforcement where event = 2 and rule_ref = 'shop.every';
+			insert into attune.held_match (event, rule_ref, rule_version, state, answered_by) values (2, 'shop.every', 1, 'suppressed', 1), (4, 'shop.big', 1, 'suppressed', 4)`,
+			[]string{
+				"2: event 4 is held back as a match of rule shop.big, which does not hold it back",
+				"2: event 4 is suppressed by rule shop.big for an enforcement of event 4, which is not there",
+			},
+		},
+		"group that is closed without all of its matches": {
+			`insert into attune.match_group (rule_ref, rule_version, kind, key, status, opened, due, count, first_event, last_event, event, closed)
+			values ('gone.rule', 1, 'once_after', '{}', 'done', now(), now(), 2, 1, 2, 2, now());
+			insert into attune.held_match (event, rule_ref, rule_version, state, match_group, answered_by) values
+				(1, 'gone.rule', 1, 'collected', 1, null), (77, 'gone.rule', 1, 'collected', 1, null)`,
+			[]string{"2: event 1 is collected by rule gone.rule for group 1, which is done without it"},
 		},
 		"rule out of its time": {
 			`update attune.rule set valid_until = '2026-01-01' where ref = 'shop.early'`,

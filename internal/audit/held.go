@@ -11,7 +11,9 @@ import (
 
 // held checks that what is held back comes to something: its group is closed in time, and the enforcement that stands for it
 // is there.
-func (a *auditor) held(groups iter.Seq2[store.AuditGroup, error], answers iter.Seq2[store.AuditAnswer, error]) error {
+func (a *auditor) held(
+	groups iter.Seq2[store.AuditGroup, error], answers iter.Seq2[store.AuditAnswer, error], forgotten iter.Seq2[store.AuditForgotten, error],
+) error {
 	for g, err := range groups {
 		if err != nil {
 			return err
@@ -33,6 +35,13 @@ func (a *auditor) held(groups iter.Seq2[store.AuditGroup, error], answers iter.S
 		}
 		a.find(2, fmt.Sprintf("event %d", m.EventID), "is %s by rule %s for an enforcement of event %d, which is not there",
 			m.State, m.RuleRef, m.AnsweredBy)
+	}
+	for m, err := range forgotten {
+		if err != nil {
+			return err
+		}
+		a.find(2, fmt.Sprintf("event %d", m.EventID), "is collected by rule %s for group %d, which is %s without it",
+			m.RuleRef, m.GroupID, m.Status)
 	}
 	return nil
 }

@@ -10,15 +10,25 @@ import (
 	"github.com/attune-automation/sensors/internal/store"
 )
 
-// ruleset is all rules as they are now, compiled.
+// ruleset is all versions of all rules of the triggers as they are now.
 type ruleset struct {
-	byTrigger map[string][]*rule.Compiled
+	byTrigger map[string][]version
 	triggerID map[string]int64 // by ref
 	reader    *rule.Reader
 }
 
-func (a *auditor) rules(rules iter.Seq2[sensor.Rule, error], triggers []sensor.Trigger) (*ruleset, error) {
-	set := &ruleset{byTrigger: map[string][]*rule.Compiled{}, triggerID: map[string]int64{}, reader: rule.NewReader(nil)}
+// version is what a rule was while its trigger's ruleset was in a span.
+type version struct {
+	*rule.Compiled
+	ended int64 // the first ruleset that is beyond; 0: it is in force
+}
+
+func (v version) at(ruleset int64) bool {
+	return v.Rule.Ruleset <= ruleset && (v.ended == 0 || ruleset < v.ended)
+}
+
+func (a *auditor) rules(rules iter.Seq2[store.AuditRule, error], triggers []sensor.Trigger) (*ruleset, error) {
+	set := &ruleset{byTrigger: map[string][]version{}, triggerID: map[string]int64{}, reader: rule.NewReader(nil)}
 	for _, t := range triggers {
 		set.triggerID[t.Ref] = t.ID
 	}
@@ -26,17 +36,24 @@ func (a *auditor) rules(rules iter.Seq2[sensor.Rule, error], triggers []sensor.T
 		if err != nil {
 			return nil, err
 		}
-		compiled, err := rule.Compile(&r)
+		if r.TriggerID != set.triggerID[r.TriggerRef] {
+			continue // which is another one by now, or gone
+		}
+		compiled, err := rule.Compile(&r.Rule)
+		if err != nil && r.EndedRuleset != 0 {
+			continue // by what the language is now
+		}
 		if err != nil {
 			a.find(2, "rule "+r.Ref, "does not compile, and so matches nothing: apply its pack again: %v", err)
 			continue
 		}
-		set.byTrigger[r.TriggerRef] = append(set.byTrigger[r.TriggerRef], compiled)
+		set.byTrigger[r.TriggerRef] = append(set.byTrigger[r.TriggerRef], version{compiled, r.EndedRuleset})
 	}
 	return set, nil
 }
 
-// match checks an event's enforcements against the rules that are still as they were when it was matched.
+// match checks an event's enforcements and held matches against the rules as they were when it was matched, whether or not they
+// are there yet.
 func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset, subject string) error {
 	for i := 1; i < len(e.RuleRefs); i++ {
 		if e.RuleRefs[i] == e.RuleRefs[i-1] {
@@ -53,8 +70,8 @@ func (a *auditor) match(ctx context.Context, e *store.AuditEvent, rules *ruleset
 	var doc *rule.Document
 	for _, compiled := range rules.byTrigger[e.TriggerRef] {
 		r := compiled.Rule
-		if r.Ruleset > *e.Ruleset {
-			continue // it has changed since
+		if !compiled.at(*e.Ruleset) {
+			continue
 		}
 		if doc == nil {
 			var err error

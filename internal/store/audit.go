@@ -188,6 +188,25 @@ func (v *AuditView) Answers(ctx context.Context) iter.Seq2[AuditAnswer, error] {
 		order by h.event`)
 }
 
+// Forgotten yields every match that its group collected and was closed without, but for those of events which retention has
+// deleted.
+func (v *AuditView) Forgotten(ctx context.Context) iter.Seq2[AuditForgotten, error] {
+	return stream[AuditForgotten](ctx, v.tx, "reading matches that are collected", `
+		select h.event as event_id, h.rule_ref, g.id as group_id, g.status
+		from attune.match_group g join attune.held_match h on h.match_group = g.id and h.state = 'collected'
+		join attune.event e on e.id = h.event
+		where g.kind = 'once_after' and g.status in ('closed', 'done') and h.answered_by is distinct from g.event
+		order by h.event`)
+}
+
+// AuditForgotten is a match that its group was closed without.
+type AuditForgotten struct {
+	EventID int64
+	RuleRef string
+	GroupID int64
+	Status  string // of the group
+}
+
 // Correlated yields every group of a correlation that has an enforcement, by ID. One of whose events some are deleted is left
 // out, and one whose enforcement is.
 func (v *AuditView) Correlated(ctx context.Context) iter.Seq2[AuditCorrelated, error] {
@@ -234,10 +253,25 @@ func (v *AuditView) Deliveries(ctx context.Context) iter.Seq2[AuditDelivery, err
 		order by d.id`)
 }
 
-// Rules yields every rule, by ref. Those that are InForce, with a Ruleset not beyond an event's are the ones that were matched
-// against it and have not changed since.
-func (v *AuditView) Rules(ctx context.Context) iter.Seq2[sensor.Rule, error] {
-	return stream[sensor.Rule](ctx, v.tx, "reading rules", `select `+ruleColumns+` from `+ruleTables+` order by r.ref`)
+// AuditRule is a version of a rule, which may be gone since.
+type AuditRule struct {
+	sensor.Rule
+	TriggerID    int64
+	EndedRuleset int64 // of its trigger, from which on it was another version, or none; 0: it is in force
+}
+
+// Rules yields every version of every rule, by ref and version. Those that are InForce are the ones that an event was matched
+// against whose Ruleset is in their span.
+func (v *AuditView) Rules(ctx context.Context) iter.Seq2[AuditRule, error] {
+	return stream[AuditRule](ctx, v.tx, "reading rules", `
+		select `+ruleColumns+`, r.trigger as trigger_id, 0::bigint as ended_ruleset from `+ruleTables+`
+		union all
+		select `+ruleColumns+`, r.trigger, v.ended_ruleset
+		from attune.rule_version v
+		cross join lateral jsonb_populate_record(null::attune.rule, v.definition) r
+		cross join lateral (select split_part(v.rule_ref, '.', 1) as ref) p
+		where v.ended_ruleset is not null
+		order by ref, version`)
 }
 
 // stream yields the rows of a query as they arrive.

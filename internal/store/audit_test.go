@@ -24,7 +24,11 @@ func TestAudit(t *testing.T) {
 	b.process(t, system)
 
 	err = b.Audit(b.ctx, func(v *store.AuditView) error {
-		require.Equal(t, []string{"shop.big", "shop.every", "shop.off"}, refs(collect(t, v.Rules(b.ctx))))
+		var rules []sensor.Rule
+		for _, r := range collect(t, v.Rules(b.ctx)) {
+			rules = append(rules, r.Rule)
+		}
+		require.Equal(t, []string{"shop.big", "shop.every", "shop.off"}, refs(rules))
 		b.generate(t, waiting) // too late to be seen
 
 		batches := collect(t, v.Batches(b.ctx))
