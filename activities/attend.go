@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"time"
 
@@ -9,9 +10,9 @@ import (
 )
 
 const (
-	// pollPause is the least time between a poll that brought something, after which no more waited, and the next one. What
-	// comes meanwhile is one batch and not many, each of which costs a dozen round trips and two commits, however small.
-	pollPause = 20 * time.Millisecond
+	// arrivalPause is how long a sensor is left alone before a poll while more comes for it. What comes meanwhile is one batch
+	// and not many, each of which costs a dozen round trips and two commits, however small.
+	arrivalPause = 15 * time.Millisecond
 	// lingerPause is how long a sensor is left alone at most after a poll that brought nothing, while it is attended.
 	lingerPause = 25 * time.Millisecond
 	// lingerPolls is how many polls in a row may bring nothing before it is attended no longer.
@@ -32,9 +33,9 @@ func (p *Poller) attend(ctx context.Context, ref string) (PollResult, error) {
 	return res, err
 }
 
-// attendance is one call of attend. A batch is matched while a poll brings the next one. When more waits than a batch
-// holds, the poll does not even wait until the batch before it is published: so the database, the broker and the worker all
-// have something to do.
+// attendance is one call of attend. Several batches are in hand at once when many wait, each step of one behind the same step
+// of the one before, so that the database, the broker and the worker all have something to do. While more comes, a processor
+// is left to who accepts it: what has been accepted is safe and can wait, its senders cannot.
 type attendance struct {
 	*Poller
 	ref    string
@@ -46,13 +47,22 @@ type attendance struct {
 // maxWorks is how many batches of a sensor may be in hand at once.
 const maxWorks = 3
 
+// worksBeside is how many of them while more comes.
+func worksBeside() int { return min(maxWorks, max(1, runtime.GOMAXPROCS(0)-1)) }
+
 func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline time.Time) (PollResult, error) {
 	for idle := 0; ; {
-		began := time.Now()
+		most := maxWorks
+		if ear.heard() {
+			most = worksBeside()
+			a.settle(most - 1)
+			pause(ctx, arrivalPause)
+			ear.answer()
+		}
 		res, _, err := a.poll(ctx, a.ref, a)
 		brought := len(res.heads) > 0
 		if err == nil {
-			a.workOff(ctx, &res)
+			a.workOff(ctx, &res, most)
 		} else if a.busy() {
 			return PollResult{Again: true}, nil // the next poll meets the failure
 		}
@@ -69,19 +79,8 @@ func (a *attendance) attendUntil(ctx context.Context, ear *listener, deadline ti
 		case !a.busy() || idle >= lingerPolls:
 			return res, nil
 		default:
-			if brought {
-				a.gather()
-				pause(ctx, pollPause-time.Since(began))
-			}
 			ear.wait(ctx, lingerPause)
 		}
-	}
-}
-
-// gather waits until the last batch is published, so that what comes little by little meanwhile is one batch and not many.
-func (a *attendance) gather() {
-	if n := len(a.works); n > 0 {
-		<-a.works[n-1].published
 	}
 }
 
@@ -103,9 +102,10 @@ func (a *attendance) worksOn(head sensor.BatchHead) bool {
 	return a != nil && slices.ContainsFunc(a.works, func(w *work) bool { return w.head.ID == head.ID })
 }
 
-// workOff begins to work off the batches of a poll. Once one has failed, those that are not begun stay in the result.
-func (a *attendance) workOff(ctx context.Context, res *PollResult) {
-	for a.settle(maxWorks - 1); len(res.heads) > 0 && len(a.failed) == 0; a.settle(maxWorks - 1) {
+// workOff begins to work off the batches of a poll, so many at most at once. Once one has failed, those that are not begun
+// stay in the result.
+func (a *attendance) workOff(ctx context.Context, res *PollResult, most int) {
+	for a.settle(most - 1); len(res.heads) > 0 && len(a.failed) == 0; a.settle(most - 1) {
 		w := newWork(res.heads[0])
 		var before *work
 		if n := len(a.works); n > 0 {

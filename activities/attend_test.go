@@ -131,7 +131,7 @@ func TestAttendingWorksOffWhatComesMeanwhile(t *testing.T) {
 		in.put()
 		go func() {
 			for range 3 {
-				time.Sleep(pollPause + lingerPause/2)
+				time.Sleep(arrivalPause + lingerPause/2)
 				in.put()
 				require.True(t, p.Bell.Ring("t.s"), "nobody else need be told")
 			}
@@ -143,7 +143,7 @@ func TestAttendingWorksOffWhatComesMeanwhile(t *testing.T) {
 		require.Len(t, b.done, 4)
 		require.Zero(t, res.BatchID)
 		require.False(t, res.Again)
-		require.Equal(t, 4*pollPause+3*lingerPause/2+lingerPolls*lingerPause, time.Since(begin), "and then it waits for a while")
+		require.Equal(t, 4*arrivalPause+3*lingerPause/2+lingerPolls*lingerPause, time.Since(begin), "and then it waits for a while")
 		require.False(t, p.Bell.Ring("t.s"), "now it has to be told")
 	})
 }
@@ -169,8 +169,8 @@ func TestAttendingEndsAndGoesOn(t *testing.T) {
 		res, err := attend(t, p)
 		require.NoError(t, err)
 		require.True(t, res.Again)
-		require.InDelta(t, shortDrain, time.Since(begin), float64(pollPause+lingerPause))
-		require.Less(t, len(b.done), int(shortDrain/pollPause)+3, "what comes little by little is a batch now and then")
+		require.InDelta(t, shortDrain, time.Since(begin), float64(arrivalPause+lingerPause))
+		require.Less(t, len(b.done), int(shortDrain/arrivalPause)+3, "what comes little by little is a batch now and then")
 	})
 }
 

@@ -22,10 +22,7 @@ func (b *Bell) Ring(sensorRef string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, l := range b.listeners[sensorRef] {
-		select {
-		case l.rung <- struct{}{}:
-		default: // it is about to look anyway
-		}
+		l.ring()
 	}
 	return len(b.listeners[sensorRef]) > 0
 }
@@ -48,18 +45,38 @@ func (b *Bell) listen(sensorRef string) *listener {
 	return l
 }
 
-// wait returns when the bell has rung since the last time, or the time is over.
+// heard says whether the bell has rung since the last poll that answered it.
+func (l *listener) heard() bool { return len(l.rung) > 0 }
+
+// answer says that a poll is about to look for all that the bell has rung for so far.
+func (l *listener) answer() {
+	select {
+	case <-l.rung:
+	default:
+	}
+}
+
+// wait returns when there is a ring to answer, or the time is over.
 func (l *listener) wait(ctx context.Context, most time.Duration) {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
 	case <-l.rung:
+		l.ring()
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 }
 
-// end stops listening, and says whether the bell has rung since the last time.
+// ring leaves a ring to be answered.
+func (l *listener) ring() {
+	select {
+	case l.rung <- struct{}{}:
+	default: // there is one
+	}
+}
+
+// end stops listening, and says whether a ring is left that no poll has answered.
 func (l *listener) end() (rung bool) {
 	if l.bell != nil {
 		l.bell.mu.Lock()
@@ -74,5 +91,5 @@ func (l *listener) end() (rung bool) {
 			delete(l.bell.listeners, l.ref)
 		}
 	}
-	return len(l.rung) > 0
+	return l.heard()
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
@@ -34,6 +38,10 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// gcPercent is how much of what is in use may be garbage before it is collected, unless GOGC says so. What a worker keeps is
+// little beside what passes through it: that takes a tenth off the cost of an event, and some tens of MiB of memory.
+const gcPercent = 300
 
 // seclude makes this process's environment and memory, and so its passwords, unreadable for other processes of the same
 // user: sensor code is one.
