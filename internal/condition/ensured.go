@@ -1,17 +1,26 @@
 package condition
 
-import "slices"
+import (
+	"math"
+	"slices"
+	"strconv"
+)
 
-// Ensured is a field that every event has which a program matches.
+// Ensured is what is known of a field of the payload in every event that a program matches.
 type Ensured struct {
-	Keys    []string // that lead to it from the payload
-	NotNull bool
+	Steps []any    // that lead to it from the payload: keys are texts, indexes numbers
+	There bool     // it is there; else the rest holds if it is
+	Types []string // it is of one of these types of JSON: null, boolean, number, string, list, object
+
+	Least, Most  float64 // of a number
+	NotZero      bool
+	Fewest, Many int // characters of a text, elements of a list, members of an object; Many -1: any number
 }
 
-// Ensured returns fields of the payload that are there in every event that the program matches. There may be more.
+// Ensured returns what is known of the payload in every event that the program matches. There may be more.
 func (p *Program) Ensured() []Ensured { return ensured(p.rule, true) }
 
-// ensured returns the fields that are there if the condition holds, or if it does not.
+// ensured returns what is known if the condition holds, or if it does not.
 func ensured(c condition, holds bool) []Ensured {
 	switch c := c.(type) {
 	case negation:
@@ -31,8 +40,12 @@ func ensured(c condition, holds bool) []Ensured {
 		return all
 	case *clause:
 		own := slices.ContainsFunc(operators, func(op operator) bool { return op.name == c.operator.name })
-		if own && holds != c.operator.negative { // StackStorm's have their own ways with null
+		switch {
+		case !own: // StackStorm's have their own ways with null
+		case holds != c.operator.negative:
 			return c.ensured()
+		case c.operator.name == "is_empty":
+			return c.filled()
 		}
 	}
 	return nil
@@ -43,47 +56,138 @@ func both(a, b []Ensured) []Ensured {
 	var found []Ensured
 	for _, e := range a {
 		for _, other := range b {
-			if slices.Equal(e.Keys, other.Keys) {
-				found = append(found, Ensured{e.Keys, e.NotNull && other.NotNull})
+			if slices.Equal(e.Steps, other.Steps) {
+				found = append(found, e.or(other))
 			}
 		}
 	}
 	return found
 }
 
-// ensured returns what is there if the positive test passes.
-func (c *clause) ensured() []Ensured {
-	nullable := c.value.kind() == kindNull
-	switch c.operator.name {
-	case "exists", "not_exists", "is_null", "one_of_types":
-		nullable = true
+// anyValue is a field that is there, of which nothing is known.
+func anyValue(takes kinds) Ensured {
+	e := Ensured{There: true, Least: math.Inf(-1), Most: math.Inf(1), Many: -1}
+	for k := kindNull; k <= kindObject; k++ {
+		if takes.has(k) {
+			e.Types = append(e.Types, typeNames[k])
+		}
 	}
-	if c.from != nil {
-		nullable = true
-	}
-	all := c.path.ensured(!nullable)
-	if c.from != nil {
-		all = append(all, c.from.path.ensured(false)...)
-	}
-	return all
+	return e
 }
 
-// ensured returns what is there if the path leads to a value: what it passes through, and itself.
-func (p path) ensured(notNull bool) []Ensured {
+var typeNames = [...]string{kindNull: "null", kindBoolean: "boolean", kindNumber: "number", kindString: "string", kindList: "list", kindObject: "object"}
+
+// or is what is known of a field if one or the other is.
+func (e Ensured) or(other Ensured) Ensured {
+	either := e
+	either.There = e.There && other.There
+	either.Types = slices.Compact(slices.Sorted(slices.Values(slices.Concat(e.Types, other.Types))))
+	either.Least, either.Most = min(e.Least, other.Least), max(e.Most, other.Most)
+	either.NotZero = e.NotZero && other.NotZero
+	either.Fewest = min(e.Fewest, other.Fewest)
+	if either.Many = max(e.Many, other.Many); e.Many < 0 || other.Many < 0 {
+		either.Many = -1
+	}
+	return either
+}
+
+// ensured returns what is known if the positive test passes.
+func (c *clause) ensured() []Ensured {
+	if c.from != nil {
+		return append(c.path.ensured(anyValue(anything|setOf(kindNull))), c.from.path.ensured(anyValue(anything|setOf(kindNull)))...)
+	}
+	e := anyValue(c.test.takes)
+	number, isNumber := c.number()
+	switch c.operator.name {
+	case "equals", "not_equals":
+		if isNumber {
+			e.Least, e.Most, e.NotZero = number, number, number != 0
+		}
+	case "greater_than":
+		e.Least, e.NotZero = number, number >= 0
+	case "greater_or_equal":
+		e.Least, e.NotZero = number, number > 0
+	case "less_than":
+		e.Most, e.NotZero = number, number <= 0
+	case "less_or_equal":
+		e.Most, e.NotZero = number, number < 0
+	case "length_equals":
+		e.Fewest, e.Many = int(number), int(number)
+	case "length_greater_than":
+		e.Fewest = int(number) + 1
+	case "length_greater_or_equal":
+		e.Fewest = int(number)
+	case "length_less_than":
+		e.Many = int(number) - 1
+	case "length_less_or_equal":
+		e.Many = int(number)
+	case "any", "none":
+		e.Fewest = 1
+	case "one_of_types":
+		e.Types = nil
+		for t, ok := c.value.first(); ok; t, ok = t.after(c.value) {
+			e.Types = append(e.Types, typeNames[types[t.str()]])
+		}
+	case "between":
+		if least, ok := c.value.first(); ok {
+			e.Least, _ = strconv.ParseFloat(least.raw(), 64)
+			e.NotZero = e.Least > 0
+		}
+	}
+	return c.path.ensured(e)
+}
+
+// filled returns what is known if is_empty does not hold: if there is something, it is not empty.
+func (c *clause) filled() []Ensured {
+	e := anyValue(anything | setOf(kindNull))
+	e.There, e.Fewest = false, 1
+	all := c.path.ensured(e)
+	if len(all) == 0 || len(all[len(all)-1].Steps) != len(c.path.segments) {
+		return nil
+	}
+	return all[len(all)-1:]
+}
+
+// number is what the clause compares with, if that is a number.
+func (c *clause) number() (float64, bool) {
+	if c.value.kind() != kindNumber {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(c.value.raw(), 64)
+	return f, err == nil
+}
+
+// ensured returns what is known if the path leads to a value, of which this is known: that, and what the path passes through.
+func (p path) ensured(last Ensured) []Ensured {
 	if p.root != Payload {
 		return nil
 	}
 	var all []Ensured
-	var keys []string
-	for i, s := range p.segments {
-		if s.kind != segmentName {
-			break
+	var steps []any
+	for i, segment := range p.segments {
+		if i > 0 { // what it is a part of
+			whole := anyValue(setOf(kindObject))
+			switch {
+			case segment.kind != segmentName:
+				whole = anyValue(setOf(kindList))
+				whole.Fewest = max(segment.index, 0) + 1
+			case segment.index >= 0: // .0 may be a key
+				whole = anyValue(setOf(kindList, kindObject))
+			}
+			whole.Steps = all[i-1].Steps
+			all[i-1] = whole
 		}
-		keys = append(keys, s.key)
-		all = append(all, Ensured{Keys: slices.Clone(keys), NotNull: notNull || i < len(p.segments)-1})
-		if s.index >= 0 {
-			return all[:len(all)-1] // .0 may have been an index
+		switch {
+		case segment.kind == segmentIndex:
+			steps = append(steps, segment.index)
+		case segment.kind == segmentName && segment.index < 0:
+			steps = append(steps, segment.key)
+		default:
+			return all
 		}
+		e := last
+		e.Steps = slices.Clone(steps)
+		all = append(all, e)
 	}
 	return all
 }

@@ -55,8 +55,8 @@ func (d *Definition) String() string {
 // Waits says whether the correlation is fulfilled when nothing comes, and not by what comes.
 func (d *Definition) Waits() bool { return d.Parts[len(d.Parts)-1].Absent }
 
-// required is how many parts, from the first, must come.
-func (d *Definition) required() int {
+// Required is how many parts, from the first, must come.
+func (d *Definition) Required() int {
 	if d.Waits() {
 		return len(d.Parts) - 1
 	}
@@ -94,7 +94,7 @@ func PartRef(rule string, part int, name string) string {
 // Subject returns the part that the event of an enforcement is of: the last that comes. It is -1 if that can be any.
 func (d *Definition) Subject() int {
 	if d.Ordered {
-		return d.required() - 1
+		return d.Required() - 1
 	}
 	return -1
 }

@@ -60,7 +60,7 @@ func (d *Definition) Take(s *State, m Match) Verdict {
 	seen := m.Moment()
 	s.Seen = &seen
 	if s.Stages == nil {
-		s.Stages = make([]*Moment, d.required())
+		s.Stages = make([]*Moment, d.Required())
 	}
 	switch {
 	case s.Armed != nil && d.Parts[m.Part].Absent:
@@ -87,7 +87,7 @@ func (d *Definition) chain(s *State, m Match) Verdict {
 	}
 	s.Stages[m.Part] = opener
 	switch {
-	case m.Part < d.required()-1:
+	case m.Part < d.Required()-1:
 		return Collected
 	case d.Waits():
 		s.Armed = &Armed{m.Event, opener.At.Add(d.Within)}
@@ -114,10 +114,10 @@ func (d *Definition) Progress(s *State, now time.Time) string {
 	case s.Came != nil:
 		return last + " came, which must not"
 	case s.Armed != nil:
-		return fmt.Sprintf("all %d parts came: no %s so far", d.required(), last)
+		return fmt.Sprintf("all %d parts came: no %s so far", d.Required(), last)
 	}
 	reached, missing := d.reached(s, now)
-	return fmt.Sprintf("%d of %d parts: no %s yet", reached, d.required(), strings.Join(missing, ", no "))
+	return fmt.Sprintf("%d of %d parts: no %s yet", reached, d.Required(), strings.Join(missing, ", no "))
 }
 
 // Early says why a match of a part is too early.
@@ -138,12 +138,12 @@ func (d *Definition) Reason(s *State) string {
 		return fmt.Sprintf("%s came with event %d", d.Parts[len(d.Parts)-1].Name, s.Came.Event)
 	}
 	reached, missing := d.reached(s, due)
-	return fmt.Sprintf("%d of %d parts within %s: no %s", reached, d.required(), throttle.Text(d.Within), strings.Join(missing, ", no "))
+	return fmt.Sprintf("%d of %d parts within %s: no %s", reached, d.Required(), throttle.Text(d.Within), strings.Join(missing, ", no "))
 }
 
 // reached returns how many parts have come in time, and the names of those that have not.
 func (d *Definition) reached(s *State, now time.Time) (reached int, missing []string) {
-	for i := range d.required() {
+	for i := range d.Required() {
 		if i < len(s.Stages) && s.Stages[i] != nil && now.Sub(s.Stages[i].At) <= d.Within {
 			reached++
 			if d.Ordered { // a chain that leads here has led through all that is before

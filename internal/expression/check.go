@@ -1,83 +1,180 @@
 package expression
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
 )
 
-// CheckCondition is Check for the condition of a rule, which does not hold where a field is missing that it asks for: that
-// is a warning where the schema says that the field may be.
-func (p *Program) CheckCondition(s *Schema, given Given) (problems, warnings Problems) {
-	problems, warnings = p.Check(s)
-	for _, a := range p.absences(s.payload, given) {
-		if a.known {
-			warnings = append(warnings, p.problemAt(a.access,
-				"%s may be missing by the trigger's out_schema, and then the expression does not hold: ask for it by has(...), or write %s",
-				write(p.ast, a.access), withDefault(write(p.ast, a.access))))
+// Check compares the expression with what payloads are like. Problems are certain: no payload of that schema could do.
+// Warnings are probably slips, such as a field that the schema does not have.
+func (p *Program) Check(s *Schema) (problems, warnings Problems) {
+	if s.payload == nil {
+		return nil, nil
+	}
+	f := finder{ast: p.ast, shapes: map[string]*shape{"payload": s.payload}, where: "the trigger's out_schema"}
+	f.visit()
+	return p.checkTypes(s), f.found
+}
+
+// use is what becomes of what an expression yields.
+type use int
+
+const (
+	asCondition use = iota // it must be true or false
+	asValue                // it becomes JSON
+	asText                 // it becomes a part of a text
+	asName                 // it is a parameter that must be a text
+	asFullName             // which must not be empty
+)
+
+// risksOf returns what may fail when the expression is evaluated for that use.
+func (p *Program) risksOf(s *Schema, given Given, purpose use) []risk {
+	env, err := p.rule.environment()
+	if err != nil {
+		return nil
+	}
+	a := &analysis{program: p, ast: p.ast, env: env}
+	e := p.ast.NativeRep().Expr()
+	v := a.value(e, a.start(s, given))
+	if v.kinds&isOptional != 0 {
+		if v.fewest == 0 {
+			r := risk{at: e, level: content, waived: v.waived, what: write(p.ast, e) + " may have no value" + a.by(e), fix: "give it a default by .orValue(...)"}
+			if v.stated {
+				r.level = allowed
+			}
+			a.note(r)
+		}
+		v = v.part(v.items)
+	}
+	switch purpose {
+	case asCondition:
+		a.needs(e, e, v, isBool, "a condition")
+	case asValue:
+		a.needs(e, e, v, isAny&^(isType|isOptional), "JSON")
+	case asText:
+		a.needs(e, e, v, isAny&^(isType|isOptional|isNull), "a text")
+	case asName:
+		a.needs(e, e, v, isString|isNull|isBytes|isTime|isDuration, "the parameter")
+	case asFullName:
+		a.needs(e, e, v, isString|isBytes|isTime|isDuration, "the parameter")
+		if v.kinds&isString != 0 && v.fewest == 0 {
+			a.depends(e, v, write(p.ast, e)+" may be empty, and the parameter must not be", "add a condition such as length_greater_than 0, or say minLength in the trigger's out_schema")
 		}
 	}
-	return problems, append(warnings, p.checkNull(s.payload, given)...)
+	return distinct(a.risks)
+}
+
+// look returns what is wrong with the expression, what is probably a slip, and what else may fail.
+func (p *Program) look(s *Schema, given Given, purpose use) (wrong, slips Problems, risks []risk) {
+	wrong, slips = p.Check(s)
+	for _, r := range p.risksOf(s, given, purpose) {
+		at := p.problemAt(r.at, "")
+		here := func(q Problem) bool { return q.Line == at.Line && q.Column == at.Column }
+		switch {
+		case slices.ContainsFunc(wrong, here):
+			continue
+		case r.level == certain:
+			slips = slices.DeleteFunc(slips, here)
+		case slices.ContainsFunc(slips, here):
+			continue
+		}
+		risks = append(risks, r)
+	}
+	return wrong, slips, risks
+}
+
+// CheckCondition is Check for the condition of a rule, which does not hold where it has no result: that is a warning where it
+// is known that it may have none.
+func (p *Program) CheckCondition(s *Schema, given Given) (problems, warnings Problems) {
+	problems, warnings, risks := p.look(s, given, asCondition)
+	for _, r := range risks {
+		switch r.level {
+		case unsaid:
+		case certain:
+			problems = append(problems, p.problemAt(r.at, "%s", r))
+		default:
+			warnings = append(warnings, p.problemAt(r.at, "%s, and then the expression does not hold: %s", r.what, cmp.Or(r.ask, r.fix)))
+		}
+	}
+	return problems, warnings
 }
 
 // Check compares the expressions with what payloads are like, see Program.Check. Beyond that, it is a problem if one is
-// certain to fail on a payload that the schema allows: because it needs a field that may be missing, or null. Where nobody
-// says whether a field is there, one warning for all of them says so.
+// certain to fail on a payload that the schema allows, and a warning if one may fail. Where nobody says whether something
+// is there, or of what type, one warning for all of these says so.
 func (t *Template) Check(s *Schema, given Given) (problems, warnings PathProblems) {
-	var unsaid unsaidFields
+	unsaids := map[lack]*unsaidThings{lackField: {}, lackElement: {}, lackType: {}}
 	for _, p := range t.programs {
-		bad, odd := p.Program.Check(s)
-		needed := evaluated(p.ast.NativeRep().Expr(), false)
-		for _, a := range p.absences(s.payload, given) {
-			text := write(p.ast, a.access)
-			key, _ := fieldOf(a.access)
-			switch found := p.problemAt(a.access, "%s may be missing by the trigger's out_schema: write %s, or add a condition on it", text, withDefault(text)); {
-			case !a.known:
-				unsaid.add(p, a.access)
-			case needed[key]:
+		bad, odd, risks := p.look(s, given, p.use())
+		for _, r := range risks {
+			switch found := p.problemAt(r.at, "%s", r); {
+			case r.level == unsaid:
+				unsaids[r.lack].add(p, r)
+			case r.level == certain, r.level == allowed && r.sure:
 				bad = append(bad, found)
 			default:
 				odd = append(odd, found)
 			}
 		}
-		null := p.checkNull(s.payload, given)
-		if p.part {
-			null = append(null, p.nullInText(s.payload, given)...)
-		}
-		if p.branches() {
-			odd = append(odd, null...)
-		} else {
-			bad = append(bad, null...)
-		}
 		problems, warnings = append(problems, p.at(bad)...), append(warnings, p.at(odd)...)
 	}
-	return problems, append(warnings, unsaid.warning()...)
+	unsaids[lackType].without(unsaids[lackField])
+	for _, of := range []lack{lackField, lackElement, lackType} {
+		warnings = append(warnings, unsaids[of].warning(of)...)
+	}
+	return problems, warnings
 }
 
-// unsaidFields are fields of which nobody says whether they are there.
-type unsaidFields struct {
+func (l *located) use() use {
+	if l.part {
+		return asText
+	}
+	if len(l.path) == 1 {
+		switch full, name := l.rule.Texts[l.path[0]]; {
+		case full:
+			return asFullName
+		case name:
+			return asName
+		}
+	}
+	return asValue
+}
+
+// unsaidThings are fields, elements or types of which nobody says anything.
+type unsaidThings struct {
 	names []string
 	first *located
 	at    ast.Expr
 }
 
-func (u *unsaidFields) add(p *located, access ast.Expr) {
+func (u *unsaidThings) add(p *located, r risk) {
 	if u.first == nil {
-		u.first, u.at = p, access
+		u.first, u.at = p, r.at
 	}
-	if name := write(p.ast, access); !slices.Contains(u.names, name) {
+	name := r.about
+	if r.lack == lackElement {
+		name = write(p.ast, r.at)
+	}
+	if !slices.Contains(u.names, name) {
 		u.names = append(u.names, name)
+	}
+}
+
+// without leaves out what something else is not said of, either.
+func (u *unsaidThings) without(other *unsaidThings) {
+	if u.names = slices.DeleteFunc(u.names, func(name string) bool { return slices.Contains(other.names, name) }); len(u.names) == 0 {
+		u.first = nil
 	}
 }
 
 // maxUnsaid is how many of them are named.
 const maxUnsaid = 5
 
-func (u *unsaidFields) warning() PathProblems {
+func (u *unsaidThings) warning(of lack) PathProblems {
 	if u.first == nil {
 		return nil
 	}
@@ -85,18 +182,19 @@ func (u *unsaidFields) warning() PathProblems {
 	if len(names) > maxUnsaid {
 		names, more = names[:maxUnsaid], fmt.Sprintf(" and %d more", len(u.names)-maxUnsaid)
 	}
-	return u.first.at(Problems{u.first.problemAt(u.at, "nothing says that an event has %s%s, and without it there are no parameters: "+
-		"list it as required in the trigger's out_schema, add a condition on it, or write a default, such as %s",
-		strings.Join(names, ", "), more, withDefault(names[0]))})
-}
-
-// branches says whether some part of the expression may not be evaluated.
-func (p *Program) branches() (found bool) {
-	ast.PostOrderVisit(p.ast.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		found = found || e.Kind() == ast.ComprehensionKind || e.Kind() == ast.CallKind && slices.Contains(
-			[]string{operators.Conditional, operators.LogicalAnd, operators.LogicalOr}, e.AsCall().FunctionName())
-	}))
-	return found
+	format := "nothing says that an event has %s%s, and without it there are no parameters: " +
+		"list it as required in the trigger's out_schema, add a condition on it, or write a default, such as %s"
+	example := withDefault(names[0])
+	switch of {
+	case lackElement:
+		format = "nothing says that the list of %s%s is long enough, and otherwise there are no parameters: " +
+			"say minItems in the trigger's out_schema, add a condition such as length_greater_or_equal, or write a default, such as %s"
+	case lackType:
+		format = "nothing says of which type %s%s is, and of another one there are no parameters: " +
+			"say its type in the trigger's out_schema, add a condition such as one_of_types, or convert it by what takes any type, such as %s"
+		example = "json.encode(" + names[0] + ")"
+	}
+	return u.first.at(Problems{u.first.problemAt(u.at, format, strings.Join(names, ", "), more, example)})
 }
 
 // withDefault writes an access to a field as it is written with a default.
@@ -112,48 +210,3 @@ func (p *Program) problemAt(e ast.Expr, format string, args ...any) Problem {
 	at := p.ast.NativeRep().SourceInfo().GetStartLocation(e.ID())
 	return Problem{Line: max(at.Line(), 1), Column: max(at.Column(), 0) + 1, Message: fmt.Sprintf(format, args...)}
 }
-
-// checkNull compiles the expression with each field that may be null by the schema as if it were, unless the expression
-// compares it with null, or asks for its type.
-func (p *Program) checkNull(s *shape, given Given) Problems {
-	env, err := p.rule.environment()
-	if err != nil {
-		return nil
-	}
-	f := finder{ast: p.ast, shapes: map[string]*shape{"payload": s}}
-	careful := comparedWithNull(p.ast.NativeRep().Expr())
-	var found Problems
-	ast.PostOrderVisit(p.ast.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		key, ok := fieldOf(e)
-		if !ok || given.notNull[key] || careful[key] {
-			return
-		}
-		careful[key] = true
-		if s := f.shape(e); s == nil || !s.null {
-			return
-		}
-		name := write(p.ast, e)
-		null, err := env.cel.Extend(cel.Variable(name, cel.NullType))
-		if err != nil {
-			return // a name that CEL does not take for a variable's
-		}
-		if _, issues := null.Compile(p.text); issues.Err() != nil {
-			found = append(found, p.problemAt(e, nullMessage, name))
-		}
-	}))
-	return found
-}
-
-// nullInText finds a field that may be null and becomes a part of a text as it is: null has none.
-func (p *located) nullInText(s *shape, given Given) Problems {
-	e := p.ast.NativeRep().Expr()
-	f := finder{ast: p.ast, shapes: map[string]*shape{"payload": s}}
-	key, ok := fieldOf(e)
-	if field := f.shape(e); !ok || field == nil || !field.null || given.notNull[key] {
-		return nil
-	}
-	return Problems{p.problemAt(e, nullMessage, write(p.ast, e))}
-}
-
-const nullMessage = "%s may be null by the trigger's out_schema, which does not do here: " +
-	"write what it should be then, such as %[1]s == null ? ... : %[1]s, or add a condition on it"

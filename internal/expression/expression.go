@@ -55,6 +55,10 @@ type Rule struct {
 	Groups bool
 	// GroupBy are the fields that group.by has; nil: nobody knows.
 	GroupBy []string
+	// Least and Most are how many matches such a group has; Most is 0 if there is no limit.
+	Least, Most int
+	// Texts are the parameters that must be texts; true: and not be empty.
+	Texts map[string]bool
 	// Parts says that each of events names the part of a correlation that it is.
 	Parts bool
 }

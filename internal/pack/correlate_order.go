@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,40 +10,60 @@ import (
 
 	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/correlation"
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // checkOrder checks the parameters of a correlation's action, for the event that its enforcement is of.
 func (l *loader) checkOrder(s section, whole sensor.Rule, d *correlation.Definition, parts []part) {
-	var t *trigger
 	r := whole
+	schemas, all := l.partSchemas(d)
+	if all == nil {
+		return
+	}
+	var t *trigger
+	payload := expression.Either(all...)
 	if i := d.Subject(); i >= 0 {
 		p := parts[i].rule
-		t = l.triggers[p.TriggerRef]
+		t, payload = l.triggers[p.TriggerRef], schemas[d.Parts[i].Name]
 		r.TriggerRef, r.Condition, r.Conditions, r.CEL = p.TriggerRef, p.Condition, p.Conditions, p.CEL
+	} else { // the event may be of any part
+		r.Conditions, r.CEL = json.RawMessage("[]"), ""
 	}
 	compiled, err := rule.Compile(&r)
 	if err != nil {
 		s.invalid(onlyParams(err), s.doc.report)
 		return
 	}
-	if t == nil {
+	wrong, odd := compiled.Check(payload.WithParts(schemas))
+	if wrong != nil && len(wrong.Params) > 0 {
+		s.invalid(onlyParams(wrong), s.doc.report)
 		return
 	}
-	if t.out != nil {
-		wrong, odd := compiled.Check(t.out)
-		if wrong != nil && len(wrong.Params) > 0 {
-			s.invalid(onlyParams(wrong), s.doc.report)
-			return
-		}
-		if odd != nil {
-			s.invalid(onlyParams(odd), l.warnAbout(s))
-		}
+	if odd != nil {
+		s.invalid(onlyParams(odd), l.warnAbout(s))
+	}
+	if t == nil {
+		return
 	}
 	if events := l.sampleEvents(d, parts); events != nil {
 		l.tryOrder(s, compiled, events, t.samples)
 	}
+}
+
+// partSchemas are what is known of the payloads of a correlation's parts, by name and as a list; nil if a trigger is not known.
+func (l *loader) partSchemas(d *correlation.Definition) (byName map[string]*expression.Schema, all []*expression.Schema) {
+	byName = map[string]*expression.Schema{}
+	for _, p := range d.Parts[:d.Required()] {
+		t := l.triggers[p.Trigger]
+		if t == nil {
+			return nil, nil
+		}
+		byName[p.Name] = cmp.Or(t.out, expression.NewSchema(nil))
+		all = append(all, byName[p.Name])
+	}
+	return byName, all
 }
 
 // sampleEvents returns an event of each part that comes, from the samples of its trigger that it matches; nil if one has

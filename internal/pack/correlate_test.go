@@ -176,3 +176,54 @@ action: {ref: a.b, params: {order: "{{ payload.amount }}"}}`, "rules/unpaid.yaml
 		require.ErrorContains(t, err, c.problems, name)
 	}
 }
+
+// Parameters of a correlation are checked against what its parts' triggers say: the event's own, and those of the group.
+func TestParametersOfCorrelations(t *testing.T) {
+	t.Parallel()
+	const head = `
+-- pack.yaml --
+ref: shop
+-- triggers/placed.yaml --
+ref: shop.placed
+out_schema: {type: object, required: [order, total], properties: {order: {type: integer}, total: {type: integer}}}
+-- triggers/paid.yaml --
+ref: shop.paid
+out_schema: {type: object, required: [order, amount], properties: {order: {type: integer}, amount: {type: integer, minimum: 0}, card: {type: string}}}
+-- rules/both.yaml --
+ref: shop.both
+trigger: shop.placed
+correlate: {within: 10m, group_by: [payload.order], ORDER: [{name: paid, trigger: shop.paid}]}
+`
+	for name, c := range map[string]struct{ order, template, problem, warning string }{
+		"of the last part":        {"then", `payload.amount`, "", ""},
+		"optional there":          {"then", `payload.card`, "payload.card may be missing by the trigger's out_schema", ""},
+		"of any part":             {"and", `payload.order`, "", ""},
+		"of one, if any is last":  {"and", `payload.amount`, "payload.amount may be missing", ""},
+		"of each":                 {"then", `events.map(e, e.payload.order)`, "", ""},
+		"of one, for each":        {"then", `events.map(e, e.payload.total)`, "", "e.payload.total may be missing by the trigger's out_schema"},
+		"of one, for each of it":  {"then", `events.filter(e, e.part == 'first').map(e, e.payload.total)`, "", ""},
+		"of the other, for these": {"then", `events.filter(e, e.part == 'first').map(e, e.payload.card)`, "", `e.payload has no field named "card"`},
+		"the first of a part":     {"then", `events.filter(e, e.part == 'first')[0].payload.total`, "", ""},
+		"of more than the part":   {"then", `events.filter(e, e.part == 'first' && e.payload.total > 1)[0].payload.total`, "", "may have no element 0"},
+		"of a part by ? :":        {"then", `events.map(e, e.part == 'paid' ? e.payload.amount : e.payload.order)`, "", ""},
+		"as many as parts":        {"then", `events[1].payload.order`, "", ""},
+		"more than parts":         {"then", `events[2].payload.order`, "events may have no element 2", ""},
+		"a division":              {"then", `10 / (group.count - 1)`, "", ""},
+		"a division by 0":         {"then", `10 / payload.amount`, "payload.amount may be 0", ""},
+	} {
+		var warnings pack.Problems
+		text := strings.Replace(head, "ORDER", c.order, 1) + "action: {ref: a.b, params: {x: \"{{ " + c.template + " }}\"}}\n"
+		_, err := pack.LoadFS(folderOf(t, text), pack.Options{Warn: func(p pack.Problem) { warnings = append(warnings, p) }})
+		if c.problem == "" {
+			require.NoError(t, err, name)
+		} else {
+			require.ErrorContains(t, err, "rules/both.yaml:4: action.params.x: column ", name)
+			require.ErrorContains(t, err, c.problem, name)
+		}
+		if c.warning == "" {
+			require.Empty(t, warnings, name)
+		} else {
+			require.ErrorContains(t, warnings, c.warning, name)
+		}
+	}
+}

@@ -54,6 +54,7 @@ func Compile(r *sensor.Rule) (*Compiled, error) {
 		}
 	}
 	c.groupsOf(&about)
+	about.Texts = texts(r)
 	if c.params, err = expression.CompileTemplate(about, r.ActionParams); err != nil && !errors.As(err, &invalid.Params) {
 		return nil, err
 	}
@@ -61,6 +62,19 @@ func Compile(r *sensor.Rule) (*Compiled, error) {
 		return nil, &invalid
 	}
 	return c, nil
+}
+
+// texts are the parameters that must be texts, of the action that this service carries out itself.
+func texts(r *sensor.Rule) map[string]bool {
+	if r.ActionRef != sensor.ActionTemporal {
+		return nil
+	}
+	action, err := sensor.ParseTemporalAction(r.ActionParams)
+	if err != nil {
+		return nil // which is said where the rule is written
+	}
+	starts, names := action.Operation.Starts(), action.Operation.Names()
+	return map[string]bool{"workflow": starts, "task_queue": starts, "name": names, "id": !starts, "profile": false, "namespace": false}
 }
 
 // join returns all problems of several errors as one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/attune-automation/sensors/internal/condition"
 	"github.com/attune-automation/sensors/internal/expression"
@@ -34,8 +35,10 @@ func (c *Compiled) groupsOf(about *expression.Rule) {
 	switch {
 	case c.throttle != nil:
 		about.GroupBy = c.throttle.By.Names()
+		about.Least, about.Most = c.throttle.Matches()
 	case c.member.whole != nil:
 		about.GroupBy, about.Parts = c.member.whole.Parts[0].By.Names(), true
+		about.Least = c.member.whole.Required()
 	default:
 		about.Parts = len(c.Rule.Correlation) > 0
 	}
@@ -78,12 +81,17 @@ func (c *Compiled) GroupParams(ctx context.Context, doc *Document, group json.Ra
 	return c.render(ctx, in)
 }
 
-// alone is the group of an event that stands for itself, as far as the document knows it.
+// alone is the group of an event that stands for itself, as far as the document knows it: as if all of its matches were of it.
 func (c *Compiled) alone(doc *Document) json.RawMessage {
 	event := sensor.GroupEvent{TriggerRef: c.Rule.TriggerRef, Payload: json.RawMessage(doc.Values[condition.Payload].Text())}
 	_ = json.Unmarshal([]byte(doc.Values[condition.Event].Text()), &event) // what is not there stays empty
 	key, _ := c.key(doc)
-	group, err := json.Marshal(sensor.NewGroup(0, key, 1, event.Created, []sensor.GroupEvent{event}))
+	count := 1
+	if c.throttle != nil {
+		count, _ = c.throttle.Matches()
+	}
+	events := slices.Repeat([]sensor.GroupEvent{event}, min(count, sensor.MaxGroupEvents))
+	group, err := json.Marshal(sensor.NewGroup(0, key, count, event.Created, events))
 	if err != nil {
 		return json.RawMessage("{}")
 	}

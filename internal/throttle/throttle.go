@@ -43,6 +43,17 @@ type Throttle struct {
 // Waits says whether the enforcements of the throttle are written when their time has come, and not by a match.
 func (t *Throttle) Waits() bool { return t.Kind == OnceAfter }
 
+// Matches is how many matches an enforcement stands for at least, and at most; 0: any number.
+func (t *Throttle) Matches() (least, most int) {
+	switch t.Kind {
+	case OnceWithin:
+		return 1, 1
+	case AtLeast:
+		return t.Count, 0 // more, if it took more of them before the rule was changed
+	}
+	return 1, 0
+}
+
 // String returns the throttle as people write it.
 func (t *Throttle) String() string {
 	if t.Kind == AtLeast {

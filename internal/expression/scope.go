@@ -1,0 +1,165 @@
+package expression
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cel.dev/cel-go/common/ast"
+
+	"github.com/attune-automation/sensors/internal/condition"
+)
+
+// Given is what is known of the events that an expression is evaluated on, besides the schema of their payloads, because
+// otherwise it would not come to that. The zero Given knows nothing.
+type Given struct {
+	facts []condition.Ensured
+	cel   *Program // it is true; nil: there is none
+}
+
+// GivenBy returns what is known if a rule's conditions hold, and its expression, if it has one.
+func GivenBy(conditions *condition.Program, cel *Program) Given {
+	return Given{conditions.Ensured(), cel}
+}
+
+// A scope is what is known where a part of an expression stands.
+type scope struct {
+	names map[string]*shape
+	facts map[string]*shape // of parts of the expression, by their place
+}
+
+// knowing is the scope with a fact about the value at a place.
+func (s scope) knowing(place string, fact *shape) scope {
+	s.facts = maps.Clone(s.facts)
+	if s.facts == nil {
+		s.facts = map[string]*shape{}
+	}
+	if !fact.kinds.single() && fact.stated { // what it rules out is certain, and not that all else may be
+		f := *fact
+		f.stated, fact = false, &f
+	}
+	s.facts[place] = meet(s.facts[place], fact)
+	return s
+}
+
+// either is what two scopes have in common.
+func (s scope) either(other scope) scope {
+	both := map[string]*shape{}
+	for place, fact := range s.facts {
+		if f, ok := other.facts[place]; ok {
+			both[place] = join(fact, f)
+		}
+	}
+	s.facts = both
+	return s
+}
+
+// binding is the scope in a loop, in which names are something else.
+func (s scope) binding(names map[string]*shape) scope {
+	facts := map[string]*shape{}
+	for place, fact := range s.facts {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(names)), func(name string) bool { return mentions(place, name) }) {
+			facts[place] = fact
+		}
+	}
+	all := maps.Clone(s.names)
+	maps.Copy(all, names)
+	return scope{all, facts}
+}
+
+var words = regexp.MustCompile(`[A-Za-z_@#][A-Za-z0-9_]*`)
+
+// mentions says whether an expression that has this place may begin at the name.
+func mentions(place, name string) bool {
+	if strings.HasPrefix(place, "=") {
+		return slices.Contains(words.FindAllString(place, -1), name)
+	}
+	return place == name || strings.HasPrefix(place, name+"\x00")
+}
+
+// place names what an expression yields, so that two expressions of one place yield the same: a path, or what is written.
+func (a *analysis) place(e ast.Expr) string {
+	if place, known := a.places[e.ID()]; known {
+		return place
+	}
+	place := ""
+	if p := pathOf(e); p != nil {
+		place = placeOf(p.root, p.steps...)
+	} else {
+		place = "=" + write(a.ast, e)
+	}
+	if a.places == nil {
+		a.places = map[int64]string{}
+	}
+	a.places[e.ID()] = place
+	return place
+}
+
+func placeOf(root string, steps ...any) string {
+	for _, step := range steps {
+		switch step := step.(type) {
+		case string:
+			root += "\x00" + step
+		case int:
+			root += "\x00[" + strconv.Itoa(step)
+		}
+	}
+	return root
+}
+
+// known is what the scope says of a value at a place, beside what is known of it anyway.
+func (s scope) known(place string, v *shape) *shape {
+	below := place + "\x00"
+	for _, at := range slices.Sorted(maps.Keys(s.facts)) {
+		switch {
+		case at == place:
+			v = meet(v, s.facts[at])
+		case strings.HasPrefix(at, below) && !strings.Contains(at, "\x00["):
+			v = v.with(strings.Split(at[len(below):], "\x00"), s.facts[at])
+		}
+	}
+	return v
+}
+
+// start is the scope in which the expressions of a rule stand.
+func (a *analysis) start(s *Schema, given Given) scope {
+	names := known(a.program.rule)
+	payload := s.payload
+	if payload == nil {
+		payload = unknown()
+	}
+	if !payload.stated { // events are objects unless somebody says otherwise
+		payload = meet(payload, anything(isMap))
+	}
+	names["payload"] = payload
+	sc := scope{names: names}
+	for _, e := range given.facts {
+		sc = sc.knowing(placeOf("payload", e.Steps...), ensuredShape(e))
+	}
+	if given.cel != nil {
+		other := analysis{program: given.cel, ast: given.cel.ast, env: a.env}
+		sc = other.assume(given.cel.ast.NativeRep().Expr(), true, sc)
+	}
+	if names[eventsName] != nil {
+		names[eventsName] = a.program.rule.events(s, sc.known("payload", payload))
+	}
+	return sc
+}
+
+var ensuredKinds = map[string]kinds{"null": isNull, "boolean": isBool, "number": isInt | isDouble, "string": isString, "list": isList, "object": isMap}
+
+func ensuredShape(e condition.Ensured) *shape {
+	s := anything(0)
+	for _, name := range e.Types {
+		s.kinds |= ensuredKinds[name]
+	}
+	s.stated, s.there = s.kinds.single(), e.There
+	s.least, s.most, s.notZero = e.Least, e.Most, e.NotZero
+	s.fewest, s.many = e.Fewest, e.Many
+	if e.Many < 0 {
+		s.many = unbounded
+	}
+	return s
+}
