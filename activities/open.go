@@ -12,8 +12,10 @@ const (
 	// fewGroups is how many groups of a batch are started by the step that matches it. That many take a fraction of a second;
 	// more are started beside the sensor's loop, which they would hold up.
 	fewGroups = 32
-	// parallelStarts is how many groups of a batch are started at once.
+	// parallelStarts is how many groups of a batch are started at once, and openStarts how many in one process of batches that
+	// opened many.
 	parallelStarts = 16
+	openStarts     = 32
 )
 
 // GroupStarter has groups closed in time.
@@ -48,8 +50,30 @@ type OpenStore interface {
 
 // GroupOpener starts the groups of batches that opened many.
 type GroupOpener struct {
-	Store   OpenStore
-	Starter GroupStarter
+	store   OpenStore
+	starter GroupStarter
+}
+
+// NewGroupOpener returns a GroupOpener, which starts a bounded number of groups at once, however many batches wait.
+func NewGroupOpener(store OpenStore, starter GroupStarter) *GroupOpener {
+	return &GroupOpener{store: store, starter: limitedStarter{starter, make(chan struct{}, openStarts)}}
+}
+
+// limitedStarter starts as many groups at once as there is room for.
+type limitedStarter struct {
+	GroupStarter
+	room chan struct{}
+}
+
+// StartGroup waits for room.
+func (s limitedStarter) StartGroup(ctx context.Context, group sensor.GroupHead) error {
+	select {
+	case s.room <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.room }()
+	return s.GroupStarter.StartGroup(ctx, group)
 }
 
 // OpenResult counts the groups that were started.
@@ -63,9 +87,9 @@ func (o *GroupOpener) OpenGroups(ctx context.Context, in BatchInput) (OpenResult
 	defer heartbeat(ctx)()
 	ctx, cancel := untilWorkerStops(ctx, stepGrace)
 	defer cancel()
-	held, err := o.Store.HeldOfBatch(ctx, in.BatchID)
+	held, err := o.store.HeldOfBatch(ctx, in.BatchID)
 	if err == nil {
-		err = startGroups(ctx, held.Groups, o.Starter)
+		err = startGroups(ctx, held.Groups, o.starter)
 	}
 	return OpenResult{Groups: len(held.Groups)}, translate(handedBack(ctx, err))
 }

@@ -29,7 +29,7 @@ func (s *Service) register(w worker.Worker, steps *steps) {
 	w.RegisterActivity(&activities.Emitter{Store: s.store})
 	w.RegisterActivity(&activities.Replayer{Store: s.store, Matcher: steps.matcher})
 	w.RegisterActivity(&activities.Dispatcher{Store: s.store, Target: s.dispatcher})
-	w.RegisterActivity(&activities.GroupOpener{Store: s.store, Starter: s.fleet})
+	w.RegisterActivity(activities.NewGroupOpener(s.store, s.fleet))
 	w.RegisterActivity(&activities.GroupCloser{
 		Store: s.store, Publisher: s.publisher, Actions: s.fleet, Metrics: s.metrics,
 	})
