@@ -255,7 +255,7 @@ func TestPartsThatComeTogetherShareATransaction(t *testing.T) {
 func TestOneThatIsRefusedFailsNoOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	all, errs, wait := b.together(t, b.crowd(t, 10), func(i int) sensor.Part {
+	all, errs, wait := b.together(t, b.crowd(t, 33), func(i int) sensor.Part {
 		if i == 4 {
 			return newPart(`{"a": "\u0000"}`, `{}`)
 		}
@@ -271,7 +271,10 @@ func TestOneThatIsRefusedFailsNoOther(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, all[i].Batches, 1)
 	}
-	require.Equal(t, 9, b.count(t, "poll_batch"))
+	require.Equal(t, 32, b.count(t, "poll_batch"))
+	var transactions int
+	require.NoError(t, b.db.QueryRow(b.ctx, `select count(distinct xmin::text) from attune.poll_batch`).Scan(&transactions))
+	require.Equal(t, 6, transactions, "that of the first, and halves of halves")
 }
 
 // Any number of polls of a few sensors, at once: no change of a cursor is lost, and none is made twice.
