@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -38,4 +39,37 @@ func group(t *testing.T, s *stack.Stack, within string, parts ...string) string 
 	}
 	require.NoError(t, s.Client.GetWorkflow(t.Context(), workflows.GroupID(1), "").Get(t.Context(), nil))
 	return workflows.GroupID(1)
+}
+
+const crowding = `
+-- pack.yaml --
+ref: t
+-- triggers/a.yaml --
+ref: t.a
+-- rules/each.yaml --
+ref: t.each
+trigger: t.a
+throttle: {once_after: 1h, group_by: [payload.n]}
+action: {ref: core.echo}
+-- sensors/sensor.yaml --
+ref: t.sensor
+runtime: core.exec
+entrypoint: bin/sensor
+trigger: t.a
+poll_interval: 1h
+-- bin/sensor --
+#!/bin/sh
+seq -f '{"n": %.0f}' 50
+`
+
+// openMany lives through the start of the groups of a batch that opens many.
+func openMany(t *testing.T, s *stack.Stack) string {
+	t.Helper()
+	s.Apply(crowding)
+	s.StartWorker()
+	id := workflows.OpenGroupsID(1)
+	s.Eventually(func(ctx context.Context) error {
+		return s.Client.GetWorkflow(ctx, id, "").Get(ctx, nil)
+	})
+	return id
 }

@@ -117,6 +117,7 @@ func scenarios() []scenario {
 		{name: "emission", live: emission},
 		{name: "emission-of-failure", live: failureEmission},
 		{name: "group-completed", live: func(t *testing.T, s *stack.Stack) string { return group(t, s, "1h", "a", "b") }},
+		{name: "groups-opened", live: openMany},
 		{name: "group-expired", live: func(t *testing.T, s *stack.Stack) string { return group(t, s, "1s", "a") }},
 	}
 }
