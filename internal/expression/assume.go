@@ -82,6 +82,9 @@ func (a *analysis) assumeCall(e ast.Expr, truth bool, s scope) scope {
 		if truth && call.IsMemberFunction() {
 			full := anything(isAny)
 			full.fewest = 1
+			if object, name := member(call.Target()); object != nil && a.quietly(object, s).kinds&isOptional == 0 {
+				s = a.has(object, name, s)
+			}
 			return s.knowing(a.place(call.Target()), full)
 		}
 	}

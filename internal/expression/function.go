@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -25,12 +26,61 @@ func (a *analysis) function(e ast.Expr, s scope) *shape {
 		}
 		values[i] = a.value(arg, s)
 	}
-	fit := a.fit(name, call.IsMemberFunction(), values)
+	overloads := a.overloads(name, call.IsMemberFunction(), len(values))
+	fit := fitting(overloads, values)
 	a.mismatch(e, name, args, values, fit)
+	if chosen := a.chosen(e, overloads); chosen != nil && !fit.fails && fitting(chosen, values).fails {
+		a.misjudged(e, name, args, values, chosen[0])
+	}
 	if a.partial(e, name, args, values); fit.result == 0 {
 		return sure(0)
 	}
 	return a.result(name, args, values, fit.result)
+}
+
+// overloads are those of a function for so many arguments.
+func (a *analysis) overloads(name string, member bool, args int) (found []*decls.OverloadDecl) {
+	function, ok := a.env.cel.Functions()[name]
+	if !ok {
+		return nil
+	}
+	for _, o := range function.OverloadDecls() {
+		if o.IsMemberFunction() == member && len(o.ArgTypes()) == args {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// chosen is the one overload that CEL has chosen for a call when it was compiled, if that is the only one that it calls then;
+// nil: it chooses when it knows the arguments.
+func (a *analysis) chosen(e ast.Expr, overloads []*decls.OverloadDecl) []*decls.OverloadDecl {
+	name := e.AsCall().FunctionName()
+	reference := a.ast.NativeRep().GetOverloadIDs(e.ID())
+	if len(reference) != 1 || operatorName.MatchString(name) || a.env.cel.Functions()[name].HasSingletonBinding() {
+		return nil
+	}
+	if i := slices.IndexFunc(overloads, func(o *decls.OverloadDecl) bool { return o.ID() == reference[0] }); i >= 0 {
+		return overloads[i : i+1]
+	}
+	return nil
+}
+
+// misjudged notes an argument that CEL takes to be of the type of its default.
+func (a *analysis) misjudged(e ast.Expr, name string, args []ast.Expr, values []*shape, chosen *decls.OverloadDecl) {
+	for i, v := range values {
+		if bad := v.kinds &^ kindsOf(chosen.ArgTypes()[i]); bad != 0 {
+			text := shorten(write(a.ast, args[i]))
+			r := risk{at: e, level: allowed, waived: v.waived, about: text, lack: lackType,
+				what: fmt.Sprintf("%s may be %s, and %s takes it to be %s, as its default is", text, bad, name, kindsOf(chosen.ArgTypes()[i])),
+				fix:  fmt.Sprintf("write dyn(%s)", text)}
+			if !v.stated {
+				r.level = unsaid
+			}
+			a.note(r)
+			return
+		}
+	}
 }
 
 // A fit says which kinds of arguments the overloads of a function take.
@@ -38,22 +88,14 @@ type fit struct {
 	taken  []kinds // of each argument, with some kinds of the others
 	result kinds
 	fails  bool // with some kinds of the arguments
-	known  bool // the function
 }
 
-// fit tries all kinds that the arguments may be of.
-func (a *analysis) fit(name string, member bool, values []*shape) fit {
-	function, ok := a.env.cel.Functions()[name]
-	f := fit{taken: make([]kinds, len(values)), known: ok}
-	if !ok {
+// fitting tries all kinds that the arguments may be of. What has no overloads takes anything.
+func fitting(overloads []*decls.OverloadDecl, values []*shape) fit {
+	f := fit{taken: make([]kinds, len(values))}
+	if len(overloads) == 0 {
 		f.result = isAny
 		return f
-	}
-	var overloads []*decls.OverloadDecl
-	for _, o := range function.OverloadDecls() {
-		if o.IsMemberFunction() == member && len(o.ArgTypes()) == len(values) {
-			overloads = append(overloads, o)
-		}
 	}
 	chosen := make([]kinds, len(values))
 	var try func(i int)

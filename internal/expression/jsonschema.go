@@ -161,6 +161,9 @@ func (r *schemaReader) fields(s *shape, schema map[string]json.RawMessage, depth
 		for _, name := range required {
 			s.required[name] = true
 		}
+		if s.kinds == isMap {
+			s.fewest = len(s.required)
+		}
 	}
 	var properties map[string]json.RawMessage
 	if json.Unmarshal(schema["properties"], &properties) == nil && len(properties) > 0 {
@@ -172,7 +175,9 @@ func (r *schemaReader) fields(s *shape, schema map[string]json.RawMessage, depth
 	switch more := schema["additionalProperties"]; string(more) {
 	case "":
 	case "false":
-		s.closed = !s.vague
+		if s.closed = !s.vague; s.closed && s.kinds == isMap {
+			s.many = len(s.fields)
+		}
 	default:
 		if s.more = r.shape(more, depth+1); s.more == nil {
 			s.more = unknown()

@@ -79,7 +79,7 @@ func (a *analysis) division(e ast.Expr, args []ast.Expr, values []*shape) {
 		fix: fmt.Sprintf("write %s != 0 ? ... : ..., or add a condition such as greater_than 0", text)}
 	switch {
 	case by.kinds&(isInt|isUint) == 0: // which is infinite
-	case !math.IsInf(by.least, 0) || by.constants != nil:
+	case by.stated && (!math.IsInf(by.least, 0) || by.constants != nil):
 		r.level = allowed
 	}
 	a.note(r)

@@ -17,7 +17,7 @@ func (a *analysis) result(name string, args []ast.Expr, values []*shape, k kinds
 	case operators.Add, operators.Subtract, operators.Multiply:
 		return a.arithmetic(name, args, values, r)
 	case "size":
-		r.least = float64(values[0].fewest)
+		r.least, r.stated = float64(values[0].fewest), values[0].sized
 		if values[0].many < math.MaxInt32 {
 			r.most = float64(values[0].many)
 		}
@@ -140,6 +140,7 @@ func (a *analysis) arithmetic(name string, args []ast.Expr, values []*shape, r *
 	case r.kinds&^isNumber != 0:
 		return r
 	}
+	r.stated = x.stated && y.stated
 	switch name {
 	case operators.Add:
 		r.least, r.most = x.least+y.least, x.most+y.most

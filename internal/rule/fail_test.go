@@ -47,12 +47,14 @@ func TestCheckOfWhatMayFail(t *testing.T) {
 		`10 % payload.n`:                                              {warning: "payload.n may be 0"},
 		`10 / (payload.some - 1)`:                                     {problem: "payload.some - 1 may be 0"},
 		`10 / size(payload.few)`:                                      {problem: "size(payload.few) may be 0"},
+		`10 / size(payload.items)`:                                    {warning: "size(payload.items) may be 0"},
 		`10.0 / payload.price`:                                        {problem: "payload.price may be an integer or a number with a fraction by the trigger's out_schema, and / does not take all of these together", warning: "payload.price may be 0"},
 		`int(payload.name)`:                                           {warning: "payload.name may be a text that int() does not read: say its type or a pattern, such as ^[0-9]{1,18}$, in the trigger's out_schema"},
 		`timestamp(payload.name)`:                                     {warning: "payload.name may be a text that timestamp() does not read: say format: date-time"},
 		`duration(payload.span)`:                                      {problem: "payload.span has a duration of ISO 8601"},
 		`payload.name.substring(0, 5)`:                                {warning: "payload.name may not go as far as 5: compare with size(payload.name) first"},
 		`payload.name.split(",")[1]`:                                  {warning: `may have no element 1`},
+		`double(payload[?"price"].orValue(0)) + 1.0`:                  {problem: "payload[?\"price\"].orValue(0) may be a number with a fraction, and double takes it to be an integer, as its default is: write dyn(payload[?\"price\"].orValue(0))"},
 		`json.parse(payload.name)`:                                    {warning: "payload.name may be no JSON"},
 		`payload.name.matches(payload.name)`:                          {warning: "payload.name may be no regular expression"},
 		`payload.items.map(i, i.note)`:                                {warning: "i.note may be missing by the trigger's out_schema"},
@@ -92,7 +94,7 @@ func checked(t *testing.T, schema string, of sensor.Rule, template string) (wron
 func TestCheckKnowsWhatIsProvidedFor(t *testing.T) {
 	t.Parallel()
 	for _, template := range []string{
-		`payload.two[0] + payload.two[1]`, `payload.pair[0] + string(payload.pair[1] + 1)`, `payload.few[?0].orValue(0)`, `payload.?closed.a.orValue("")`,
+		`payload.two[0] + payload.two[1]`, `payload.pair[0] + string(payload.pair[1] + 1)`, `payload.few[?0].orValue(0)`, `double(dyn(payload[?"price"].orValue(0))) + 1.0`, `payload[?"price"].orValue(0) > 1.5`, `double(payload.?price.orValue(0))`, `payload.?closed.hasValue() ? payload.closed.a : ""`, `has(payload.closed) ? 10 / size(payload.closed) : 0`, `payload.?closed.a.orValue("")`,
 		`size(payload.few) > 0 ? payload.few[0] : 0`, `payload.few.size() >= 1 ? payload.few[0] : 0`, `0 < size(payload.few) ? payload.few[0] : 0`,
 		`size(payload.few) == 0 ? 0 : payload.few[0]`, `size(payload.few) != 0 ? payload.few[0] : 0`, `payload.few != [] ? payload.few[0] : 0`,
 		`!(size(payload.few) < 2) ? payload.few[1] : 0`, `size(payload.few) > 1 && payload.few[1] > 0`, `size(payload.few) == 0 || payload.few[0] > 0`,

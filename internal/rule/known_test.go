@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,6 +49,7 @@ func tryArbitrary(t *testing.T, r *rand.Rand) bool {
 	}
 	checked, err := schema.Compile("schema", text)
 	require.NoError(t, err, "%s", text)
+	var matched []json.RawMessage
 	for range 12 {
 		payload, err := json.Marshal(payloads.value(r))
 		require.NoError(t, err)
@@ -56,9 +58,9 @@ func tryArbitrary(t *testing.T, r *rand.Rand) bool {
 		explanation, err := compiled.Explain(t.Context(), doc)
 		require.NoError(t, err)
 		if explanation.Matched {
-			_, reason, err := compiled.Params(t.Context(), doc)
-			require.NoError(t, err)
-			require.Empty(t, reason, "%s, conditions %s, cel %s, schema %s, payload %s", of.ActionParams, of.Conditions, of.CEL, text, payload)
+			matched = append(matched, payload)
+			reason := render(t, compiled, doc, matched)
+			require.Empty(t, reason, "%s, conditions %s, cel %s, throttle %s, schema %s, payload %s", of.ActionParams, of.Conditions, of.CEL, of.Throttle, text, payload)
 		}
 		if condition != nil {
 			explanation, err := condition.Explain(t.Context(), doc)
@@ -69,10 +71,42 @@ func tryArbitrary(t *testing.T, r *rand.Rand) bool {
 	return true
 }
 
+// render returns why the parameters cannot be rendered for an event and those that matched before it; empty: they can. A
+// throttled rule renders nothing before there are as many as it takes.
+func render(t *testing.T, compiled *rule.Compiled, doc *rule.Document, matched []json.RawMessage) (reason string) {
+	t.Helper()
+	var err error
+	if throttle := compiled.Throttle(); throttle != nil {
+		least, most := throttle.Matches()
+		if len(matched) < least {
+			return ""
+		}
+		if most > 0 {
+			matched = matched[len(matched)-most:]
+		}
+		events := make([]sensor.GroupEvent, len(matched))
+		for i, payload := range matched {
+			events[i] = sensor.GroupEvent{ID: int64(i), TriggerRef: "shop.t", Payload: payload}
+		}
+		group, err := json.Marshal(sensor.NewGroup(7, "{}", len(events), time.Time{}, events))
+		require.NoError(t, err)
+		_, reason, err = compiled.GroupParams(t.Context(), doc, group)
+		require.NoError(t, err)
+		return reason
+	}
+	_, reason, err = compiled.Params(t.Context(), doc)
+	require.NoError(t, err)
+	return reason
+}
+
 // rule writes a rule. If its parameters are something that is true or false, it also returns one that has that as its condition.
 func (p *phraser) rule(t *testing.T) (of *sensor.Rule, condition *rule.Compiled) {
 	t.Helper()
 	of = &sensor.Rule{Ref: "shop.r", Conditions: json.RawMessage(`[]`)}
+	if p.IntN(4) == 0 {
+		of.Throttle = json.RawMessage(pick(p.Rand, `{"once_within": "5m"}`, `{"once_after": "5m"}`, `{"at_least": 2, "within": "5m"}`, `{"at_least": 3, "within": "5m"}`))
+		p.groups = true
+	}
 	var written, whole string
 	switch p.IntN(5) {
 	case 0:
@@ -81,11 +115,14 @@ func (p *phraser) rule(t *testing.T) (of *sensor.Rule, condition *rule.Compiled)
 	case 1:
 		written = p.boolean(0)
 		whole = "{{ !(" + written + ") }}"
-		condition, _ = rule.Compile(&sensor.Rule{Ref: "shop.r", Conditions: of.Conditions, CEL: written})
+		if condition, _ = rule.Compile(&sensor.Rule{Ref: "shop.r", Conditions: of.Conditions, CEL: written}); condition != nil {
+			of.Throttle = nil
+		}
 	default:
 		written = p.any(0)
 		whole = "{{ " + written + " }}"
 	}
+	p.groups = false // which only parameters know
 	if condition == nil && p.IntN(3) == 0 {
 		of.CEL = p.boolean(0)
 	}

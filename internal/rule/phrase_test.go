@@ -12,6 +12,8 @@ type phraser struct {
 	ways  []way
 	names []string // of variables, and what they are
 	of    map[string]string
+	// groups says that they also know group and events.
+	groups bool
 }
 
 // path is a way to a value that may be of the type, or of any.
@@ -26,6 +28,9 @@ func (p *phraser) path(types string) string {
 		}
 		w := pick(p.Rand, p.ways...)
 		if strings.ContainsAny(w.types, types) || p.IntN(60) == 0 {
+			if p.groups && p.IntN(3) == 0 {
+				return pick(p.Rand, "events[0]", "events[1]", "events[2]", "events[size(events) - 1]") + ".payload" + w.path
+			}
 			return "payload" + w.path
 		}
 	}
@@ -78,7 +83,14 @@ func (p *phraser) number(depth int) string {
 	}
 	n := func() string { return p.number(depth + 1) }
 	return p.guarded(func() string {
-		switch p.IntN(16) {
+		if p.groups && p.IntN(8) == 0 {
+			return pick(p.Rand, "group.count", "size(events)", "(10 / (group.count - 1))", "(6 % (size(events) - 2))")
+		}
+		switch p.IntN(18) {
+		case 16:
+			return fmt.Sprintf("%s.charAt(%d).size()", p.atom(p.path("s")), p.IntN(2))
+		case 17:
+			return fmt.Sprintf("(timestamp(%s) - timestamp(%s)).getSeconds()", p.path("d"), p.path("d"))
 		case 0, 1, 2, 3:
 			return p.path("in")
 		case 4:
@@ -222,7 +234,23 @@ func (p *phraser) list(depth int) string {
 	if depth > 3 {
 		return pick(p.Rand, "[]", "[1, 2]", `["a"]`)
 	}
-	switch p.IntN(14) {
+	switch p.IntN(17) {
+	case 14:
+		list, name, of := p.looped(depth)
+		return p.within(name, of, func() string {
+			return fmt.Sprintf("%s.transformList(i, %s, %s)", p.atom(list), name, pick(p.Rand, "i", name, p.any(depth+1)))
+		})
+	case 15:
+		list, name, of := p.looped(depth)
+		return p.within(name, of, func() string {
+			return fmt.Sprintf("%s.sortBy(%s, %s)", p.atom(list), name, pick(p.Rand, name, p.number(depth+1)))
+		})
+	case 16:
+		if p.groups {
+			return pick(p.Rand, "events.map(e, e.id)", "events.map(e, e.payload.a)", "events.filter(e, e.id > 0)")
+		}
+		object := p.path("o")
+		return fmt.Sprintf("%s.map(k, %s[k])", object, object)
 	case 0, 1, 2, 3, 4:
 		return p.path("l")
 	case 5, 6:
