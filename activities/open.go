@@ -2,6 +2,8 @@ package activities
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,6 +18,8 @@ const (
 	// opened many.
 	parallelStarts = 16
 	openStarts     = 32
+	// openFor is how long one call goes on starting groups.
+	openFor = 3 * time.Second
 )
 
 // GroupStarter has groups closed in time.
@@ -76,20 +80,45 @@ func (s limitedStarter) StartGroup(ctx context.Context, group sensor.GroupHead) 
 	return s.GroupStarter.StartGroup(ctx, group)
 }
 
-// OpenResult counts the groups that were started.
-type OpenResult struct {
-	Groups int `json:"groups"`
+// OpenOrder says which groups to start: those of a batch, after one of them.
+type OpenOrder struct {
+	BatchID int64 `json:"batch_id"`
+	After   int64 `json:"after,omitempty"`  // ID of the last group that is started
+	Groups  int   `json:"groups,omitempty"` // that were started so far
 }
 
-// OpenGroups starts the groups that a batch has opened and that are not over since. It can be repeated: a group is started
-// once however often that is tried.
-func (o *GroupOpener) OpenGroups(ctx context.Context, in BatchInput) (OpenResult, error) {
+// OpenPart is what one call of OpenGroups came to.
+type OpenPart struct {
+	Groups int   `json:"groups"` // that were started
+	After  int64 `json:"after"`  // ID of the last of them
+	Done   bool  `json:"done"`   // there are no more
+}
+
+// OpenGroups starts groups that a batch has opened and that are not over since, as many as some seconds suffice for: an engine
+// that is slow to start them is slow to take heartbeats, too, and what has been done shall not be done again. It can be
+// repeated: a group is started once however often that is tried.
+func (o *GroupOpener) OpenGroups(ctx context.Context, in OpenOrder) (OpenPart, error) {
 	defer heartbeat(ctx)()
 	ctx, cancel := untilWorkerStops(ctx, stepGrace)
 	defer cancel()
+	part, err := o.open(ctx, in)
+	return part, translate(handedBack(ctx, err))
+}
+
+func (o *GroupOpener) open(ctx context.Context, in OpenOrder) (OpenPart, error) {
 	held, err := o.store.HeldOfBatch(ctx, in.BatchID)
-	if err == nil {
-		err = startGroups(ctx, held.Groups, o.starter)
+	if err != nil {
+		return OpenPart{}, err
 	}
-	return OpenResult{Groups: len(held.Groups)}, translate(handedBack(ctx, err))
+	part := OpenPart{After: in.After}
+	left := slices.DeleteFunc(held.Groups, func(g sensor.GroupHead) bool { return g.ID <= in.After }) // by ID
+	for end := time.Now().Add(openFor); len(left) > 0 && time.Now().Before(end); {
+		some := left[:min(len(left), fewGroups)]
+		if err := startGroups(ctx, some, o.starter); err != nil {
+			return OpenPart{}, err
+		}
+		part.Groups, part.After, left = part.Groups+len(some), some[len(some)-1].ID, left[len(some):]
+	}
+	part.Done = len(left) == 0
+	return part, nil
 }

@@ -21,7 +21,7 @@ func (f *Fleet) OpenGroups(ctx context.Context, batchID int64) error {
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		StaticSummary:            fmt.Sprintf("starts the groups that batch %d opened", batchID),
-	}, workflows.OpenGroups, activities.BatchInput{BatchID: batchID})
+	}, workflows.OpenGroups, activities.OpenOrder{BatchID: batchID})
 	if err != nil {
 		return fmt.Errorf("starting the groups of batch %d: %w", batchID, err)
 	}
