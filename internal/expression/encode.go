@@ -38,10 +38,10 @@ func (e *encoder) value(v ref.Val) error {
 	case types.Null, types.Bool, types.Int, types.Uint, types.Double, types.String, types.Bytes, types.Timestamp, types.Duration:
 		return e.scalar(v)
 	case *types.Err:
-		return &Failure{plainError(v.Error())}
+		return &Failure{Message: plainError(v.Error()), Cause: CauseOther}
 	case *types.Optional:
 		if !v.HasValue() {
-			return &Failure{"an optional value is missing: give it a default by .orValue(...)"}
+			return &Failure{Message: "an optional value is missing: give it a default by .orValue(...)", Cause: CauseMissing}
 		}
 		return e.value(v.GetValue())
 	case traits.Mapper:
@@ -55,7 +55,7 @@ func (e *encoder) value(v ref.Val) error {
 		}
 		return e.lister(v)
 	}
-	return &Failure{fmt.Sprintf("is %s, which JSON cannot express", valueName(v))}
+	return &Failure{Message: fmt.Sprintf("is %s, which JSON cannot express", valueName(v)), Cause: CauseTypes}
 }
 
 func (e *encoder) scalar(v ref.Val) error {
@@ -70,7 +70,7 @@ func (e *encoder) scalar(v ref.Val) error {
 		fmt.Fprint(&e.out, uint64(v))
 	case types.Double:
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return &Failure{fmt.Sprintf("is %v, which JSON cannot express", float64(v))}
+			return &Failure{Message: fmt.Sprintf("is %v, which JSON cannot express", float64(v)), Cause: CauseTypes}
 		}
 		return e.marshal(float64(v))
 	case types.String:
@@ -116,7 +116,7 @@ func (e *encoder) mapper(m traits.Mapper) error {
 		key := i.Next()
 		name, ok := key.ConvertToType(types.StringType).(types.String)
 		if !ok {
-			return &Failure{fmt.Sprintf("a key is %s, and those of JSON are texts", valueName(key))}
+			return &Failure{Message: fmt.Sprintf("a key is %s, and those of JSON are texts", valueName(key)), Cause: CauseTypes}
 		}
 		values[string(name)] = m.Get(key)
 	}
@@ -141,7 +141,7 @@ func (e *encoder) list(n int, element func(i int) error) error { return e.nested
 
 func (e *encoder) nested(open, end byte, n int, item func(i int) error) error {
 	if e.depth++; e.depth > maxNesting {
-		return &Failure{fmt.Sprintf("the result nests deeper than %d", maxNesting)}
+		return &Failure{Message: fmt.Sprintf("the result nests deeper than %d", maxNesting), Cause: CauseOther}
 	}
 	e.out.WriteByte(open)
 	for i := range n {
@@ -160,7 +160,7 @@ func (e *encoder) nested(open, end byte, n int, item func(i int) error) error {
 // room reports that what is written so far leaves no room for n bytes more.
 func (e *encoder) room(n int) error {
 	if e.out.Len()+n > MaxText {
-		return &Failure{fmt.Sprintf("the result is longer than %d bytes", MaxText)}
+		return &Failure{Message: fmt.Sprintf("the result is longer than %d bytes", MaxText), Cause: CauseOther}
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func (e *encoder) marshal(v any) error {
 	encoder := json.NewEncoder(&e.out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
-		return &Failure{err.Error()}
+		return &Failure{Message: err.Error(), Cause: CauseOther}
 	}
 	e.out.Truncate(e.out.Len() - 1) // the encoder's line feed
 	return nil

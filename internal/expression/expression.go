@@ -126,9 +126,24 @@ func (p *Program) Uses(root condition.Root) bool { return p.uses[root] }
 
 // Failure says why an expression has no result for an event. It is the same each time.
 type Failure struct {
-	// Message says what went wrong, and in which part of the expression.
+	// Message says what went wrong, and in which part of the expression. It may quote the event.
 	Message string
+	// Cause is what went wrong in a word, which quotes nothing.
+	Cause Cause
+	// Part is that part of the expression, as the rule has it; empty: the whole, or it is not known.
+	Part string
 }
+
+// Cause is what kind of a failure it is.
+type Cause string
+
+// The causes that are told apart.
+const (
+	CauseCost    Cause = "cost"    // it was ended at MaxCost, or MaxTemplateCost
+	CauseMissing Cause = "missing" // a field, an element or the value of an optional
+	CauseTypes   Cause = "types"   // values of other types than what is done with them takes
+	CauseOther   Cause = "other"
+)
 
 // Error returns the message.
 func (f *Failure) Error() string { return f.Message }
@@ -141,7 +156,7 @@ func (p *Program) Match(ctx context.Context, in *Input) (bool, error) {
 	}
 	b, ok := v.(types.Bool)
 	if !ok {
-		return false, &Failure{fmt.Sprintf("is %s: a condition is true or false", valueName(v))}
+		return false, &Failure{Message: fmt.Sprintf("is %s: a condition is true or false", valueName(v)), Cause: CauseTypes}
 	}
 	return bool(b), nil
 }
@@ -167,7 +182,9 @@ func (p *Program) encode(ctx context.Context, in *Input, e *encoder) error {
 		return err
 	}
 	if e.spent += cost; e.spent > MaxTemplateCost {
-		return &Failure{fmt.Sprintf("the templates so far cost more than %d on this event: use smaller loops, or fewer", MaxTemplateCost)}
+		return &Failure{
+			Message: fmt.Sprintf("the templates so far cost more than %d on this event: use smaller loops, or fewer", MaxTemplateCost), Cause: CauseCost,
+		}
 	}
 	return e.value(v)
 }
@@ -184,14 +201,15 @@ func (p *Program) eval(ctx context.Context, in *Input) (v ref.Val, cost uint64, 
 	case err != nil:
 		return nil, 0, p.failure(err)
 	case types.IsUnknown(v):
-		return nil, 0, &Failure{"has no known value"}
+		return nil, 0, &Failure{Message: "has no known value", Cause: CauseOther}
 	}
 	if spent := details.ActualCost(); spent != nil {
 		cost = *spent
 	}
 	if o, ok := v.(*types.Optional); ok {
 		if !o.HasValue() {
-			return nil, cost, &Failure{fmt.Sprintf("%s is missing: give it a default by .orValue(...)", shorten(strings.TrimSpace(p.text)))}
+			part := shorten(strings.TrimSpace(p.text))
+			return nil, cost, &Failure{Message: part + " is missing: give it a default by .orValue(...)", Cause: CauseMissing, Part: part}
 		}
 		v = o.GetValue()
 	}
@@ -202,14 +220,17 @@ func (p *Program) eval(ctx context.Context, in *Input) (v ref.Val, cost uint64, 
 func (p *Program) failure(err error) error {
 	var cancelled interpreter.EvalCancelledError
 	if errors.As(err, &cancelled) {
-		return &Failure{fmt.Sprintf("costs more than %d on this event: use smaller loops, or narrow the event by conditions first", MaxCost)}
-	}
-	message := plainError(err.Error())
-	var located *types.Err
-	if errors.As(err, &located) {
-		if part := partText(p.ast, located.NodeID()); part != "" {
-			message = shorten(part) + ": " + message
+		return &Failure{
+			Message: fmt.Sprintf("costs more than %d on this event: use smaller loops, or narrow the event by conditions first", MaxCost), Cause: CauseCost,
 		}
 	}
-	return &Failure{shortenTo(message, 500)}
+	f := &Failure{Message: plainError(err.Error()), Cause: cause(err.Error())}
+	var located *types.Err
+	if errors.As(err, &located) {
+		if f.Part = shorten(partText(p.ast, located.NodeID())); f.Part != "" {
+			f.Message = f.Part + ": " + f.Message
+		}
+	}
+	f.Message = shortenTo(f.Message, 500)
+	return f
 }

@@ -225,3 +225,27 @@ func TestUses(t *testing.T) {
 	require.True(t, program.Uses(condition.Sensor))
 	require.False(t, program.Uses(condition.Event))
 }
+
+// A failure says what kind it is without quoting the event, and in a text that can be stored, whatever the event brings.
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]expression.Failure{
+		`payload.nope == 1`: {Message: "payload.nope: nope is missing", Cause: expression.CauseMissing, Part: "payload.nope"},
+		`payload[payload.branch + "\u0000"] == 1`: {
+			Message: "payload[payload.branch + \"\\x00\"]: main\uFFFD is missing", Cause: expression.CauseMissing, Part: `payload[payload.branch + "\x00"]`},
+		`payload.branch < 3`:       {Cause: expression.CauseTypes, Part: "payload.branch < 3"},
+		`int(payload.branch) == 3`: {Cause: expression.CauseOther, Part: "int(payload.branch)"},
+		`payload.branch`:           {Cause: expression.CauseTypes},
+		`payload.user.tags[9] == "a" && lists.range(300).all(x, lists.range(300).all(y, x + y >= 0))`: {Cause: expression.CauseCost},
+	} {
+		program, err := expression.CompileCondition(rule, text)
+		require.NoError(t, err, text)
+		_, err = program.Match(t.Context(), input(t, payload))
+		var failure *expression.Failure
+		require.ErrorAs(t, err, &failure, text)
+		if want.Message == "" {
+			want.Message = failure.Message
+		}
+		require.Equal(t, want, *failure, text)
+	}
+}

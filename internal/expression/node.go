@@ -62,7 +62,7 @@ func (t textNode) render(ctx context.Context, in *Input, e *encoder) error {
 		err = t.concatenate(ctx, in, e)
 	}
 	if failure, ok := errors.AsType[*Failure](err); ok {
-		return &Failure{schema.FormatPath(t.path) + ": " + failure.Message}
+		return &Failure{Message: schema.FormatPath(t.path) + ": " + failure.Message, Cause: failure.Cause, Part: failure.Part}
 	}
 	return err
 }
@@ -80,7 +80,7 @@ func (t textNode) concatenate(ctx context.Context, in *Input, e *encoder) error 
 			parts[i].Data = true
 		}
 		if total += len(parts[i].Text); total > MaxText {
-			return &Failure{fmt.Sprintf("the text is longer than %d bytes", MaxText)}
+			return &Failure{Message: fmt.Sprintf("the text is longer than %d bytes", MaxText), Cause: CauseOther}
 		}
 	}
 	return e.marshal(secret.Escape(parts...))
@@ -97,7 +97,7 @@ func (p *Program) words(ctx context.Context, in *Input, spent *uint64) (string, 
 	written := e.out.String()
 	switch {
 	case written == "null":
-		return "", &Failure{fmt.Sprintf("%s is null, which has no text: write what it should be, such as {{ x == null ? \"none\" : x }}", shorten(strings.TrimSpace(p.text)))}
+		return "", &Failure{Message: fmt.Sprintf("%s is null, which has no text: write what it should be, such as {{ x == null ? \"none\" : x }}", shorten(strings.TrimSpace(p.text))), Cause: CauseTypes}
 	case !strings.HasPrefix(written, `"`):
 		return written, nil
 	}

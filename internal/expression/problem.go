@@ -80,8 +80,9 @@ func (e *environ) message(text string) string {
 	return strings.Replace(text, "Syntax error:", "syntax error:", 1)
 }
 
-// plainError says in other words what an evaluation ended with.
+// plainError says in other words what an evaluation ended with, in a text that can be stored.
 func plainError(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD") // which a key may have that is computed
 	switch key, missing := strings.CutPrefix(text, "no such key: "); {
 	case missing:
 		return fmt.Sprintf("%s is missing", key)
@@ -93,4 +94,15 @@ func plainError(text string) string {
 		return "the number " + strings.TrimPrefix(text, "unsupported conversion to ref.Val: (json.Number)") + " is too large"
 	}
 	return text
+}
+
+// cause is what kind of a failure it is that an evaluation ended with.
+func cause(text string) Cause {
+	switch {
+	case strings.HasPrefix(text, "no such key"), strings.HasPrefix(text, "no such attribute"), strings.HasPrefix(text, "index "):
+		return CauseMissing
+	case strings.HasPrefix(text, "no such overload"):
+		return CauseTypes
+	}
+	return CauseOther
 }

@@ -89,7 +89,7 @@ func (t *Template) Render(ctx context.Context, in *Input) (json.RawMessage, erro
 		return nil, err
 	}
 	if err := schema.CheckPayload(e.out.Bytes()); err != nil {
-		return nil, &Failure{fmt.Sprintf("the parameters cannot be stored: %v", err)}
+		return nil, &Failure{Message: fmt.Sprintf("the parameters cannot be stored: %v", err), Cause: CauseOther}
 	}
 	return e.out.Bytes(), nil
 }
