@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -25,16 +26,17 @@ const (
 	PartParams     = "params"
 )
 
-// Overrun is an evaluation of a rule that took more than it may.
+// Overrun is an evaluation of a rule that took, or cost, more than it may.
 type Overrun struct {
 	Rule *sensor.Rule
 	Part string        // what took most of it
 	Took time.Duration // of the processor, not counting what others had of it meanwhile
 	Cut  bool          // it was ended, and nobody knows whether the rule matches
+	Cost bool          // its expression cost more than it may, and has no result
 }
 
 // Inspect evaluates the rules that can match the event one by one, with the parameters of those that do, and returns those
-// that take more than they may. It goes by the time of its thread: what a busy machine takes away is nobody's overrun. The
+// that take or cost more than they may. It goes by the time of its thread: what a busy machine takes away is nobody's overrun. The
 // error is that of the context.
 func (s *Set) Inspect(ctx context.Context, doc *Document, f *Finder, limits Limits) ([]Overrun, error) {
 	if s == nil {
@@ -53,7 +55,7 @@ func (s *Set) Inspect(ctx context.Context, doc *Document, f *Finder, limits Limi
 		if err != nil {
 			return nil, err
 		}
-		if o.Took > limits.Overrun {
+		if o.Took > limits.Overrun || o.Cost {
 			overruns = append(overruns, o)
 		}
 	}
@@ -89,7 +91,9 @@ func (c *Compiled) inspect(ctx context.Context, doc *Document, limits Limits) (O
 	matched := false
 	var err error
 	o.Took, o.Cut, err = measure(ctx, limits.Cut, func(ctx context.Context) (err error) {
-		matched, err = c.Match(ctx, doc)
+		var failure *expression.Failure
+		matched, failure, err = c.Evaluate(ctx, doc)
+		o.Cost = failure != nil && failure.Cause == expression.CauseCost
 		return err
 	})
 	if err != nil || o.Cut || !matched || c.params == nil || c.Rule.Shadow {

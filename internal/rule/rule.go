@@ -106,17 +106,27 @@ func (c *Compiled) Uses(root condition.Root) bool {
 // hold, and so does the expression. One that has no result for the event does not hold. The error is that of the context, and means that
 // nobody knows.
 func (c *Compiled) Match(ctx context.Context, doc *Document) (bool, error) {
+	matched, _, err := c.Evaluate(ctx, doc)
+	return matched, err
+}
+
+// Evaluate is Match, and says why the expression has no result for the event, if all else about the rule holds; nil: it has
+// one, or was not asked.
+func (c *Compiled) Evaluate(ctx context.Context, doc *Document) (matched bool, failure *expression.Failure, err error) {
 	if !c.inTime(doc.At) || !c.conditions.Match(&doc.Values) {
-		return false, nil
+		return false, nil, nil
 	}
 	if c.cel == nil {
-		return true, nil
+		return true, nil, nil
 	}
-	matched, err := c.cel.Match(ctx, doc.expressions())
-	if _, failed := errors.AsType[*expression.Failure](err); failed {
-		return false, nil
+	matched, err = c.cel.Match(ctx, doc.expressions())
+	if err == nil {
+		return matched, nil, nil
 	}
-	return matched, err
+	if failure, failed := errors.AsType[*expression.Failure](err); failed {
+		return false, failure, nil
+	}
+	return false, nil, err
 }
 
 // Params returns the parameters of the action for an event that the rule matches, and that stands for no other: nil, if they

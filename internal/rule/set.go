@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/expression"
+	"github.com/attune-automation/sensors/internal/sensor"
 )
 
 // Set is the rules of a trigger at one moment, with an index of them: an event looks only at rules that can match it. It
@@ -46,23 +48,36 @@ func (s *Set) Needs() Needs {
 type Finder struct {
 	candidates condition.Candidates
 	matches    []*Compiled
+	failed     []Failed
 }
+
+// Failed is a rule of which nobody knows whether it would match an event: its expression has no result for it.
+type Failed struct {
+	Rule    *sensor.Rule
+	Failure *expression.Failure
+}
+
+// Failed returns the rules that did not match the last event because their expressions have no result for it, though all else
+// about them holds; in no order. The slice is good until the finder's next call.
+func (f *Finder) Failed() []Failed { return f.failed }
 
 // Match returns the rules that match the event, the same ones as when each is evaluated, in the order of their enforcements:
 // by priority, the highest first, then by ref. The slice is good until the finder's next call. The error is that of the context.
 func (s *Set) Match(ctx context.Context, doc *Document, f *Finder) ([]*Compiled, error) {
-	f.matches = f.matches[:0]
+	f.matches, f.failed = f.matches[:0], f.failed[:0]
 	if s == nil {
 		return nil, nil
 	}
 	for _, number := range s.index.Find(&doc.Values, &f.candidates) {
 		r := s.rule(number)
-		matched, err := r.Match(ctx, doc)
-		if err != nil {
+		matched, failure, err := r.Evaluate(ctx, doc)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if matched {
+		case matched:
 			f.matches = append(f.matches, r)
+		case failure != nil:
+			f.failed = append(f.failed, Failed{r.Rule, failure})
 		}
 	}
 	slices.SortFunc(f.matches, func(a, b *Compiled) int {

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/attune-automation/sensors/internal/condition"
+	"github.com/attune-automation/sensors/internal/expression"
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
@@ -107,4 +110,47 @@ func TestBookOfMany(t *testing.T) {
 		require.Equal(t, want, matching(t, book.Set(), payload(t, fmt.Sprintf(`{"branch": %q}`, name))))
 		require.Equal(t, len(names), book.Set().Len())
 	}
+}
+
+// TestFailed names the rules that do not match because their expression has no result, and no others.
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	later := time.Now().Add(time.Hour)
+	var book rule.Book
+	for ref, r := range map[string]*sensor.Rule{
+		"b.matches":   {CEL: `payload.branch == "main"`},
+		"b.does_not":  {CEL: `payload.branch == "dev"`},
+		"b.missing":   {CEL: `payload.nope == 1`},
+		"b.types":     {CEL: `payload.branch < 3`},
+		"b.costs":     {CEL: `!payload.list.exists(a, payload.list.exists(b, a + b == -1))`, Shadow: true},
+		"b.untimely":  {CEL: `payload.nope == 1`, ValidFrom: &later},
+		"b.condition": {CEL: `payload.nope == 1`, Conditions: json.RawMessage(`[{"field": "branch", "operator": "equals", "value": "dev"}]`)},
+	} {
+		if r.Ref, r.Condition = ref, "all"; r.Conditions == nil {
+			r.Conditions = json.RawMessage(`[]`)
+		}
+		require.NoError(t, book.Put(r))
+	}
+	doc := payload(t, `{"branch": "main", "list": [`+strings.Repeat("0, ", 329)+`0]}`)
+	doc.At = time.Now()
+	var finder rule.Finder
+	for range 2 {
+		matches, err := book.Set().Match(t.Context(), doc, &finder)
+		require.NoError(t, err)
+		require.Len(t, matches, 1)
+		causes := map[string]expression.Cause{}
+		for _, f := range finder.Failed() {
+			causes[f.Rule.Ref] = f.Failure.Cause
+		}
+		require.Equal(t, map[string]expression.Cause{
+			"b.missing": expression.CauseMissing, "b.types": expression.CauseTypes, "b.costs": expression.CauseCost,
+		}, causes)
+	}
+	overruns, err := book.Set().Inspect(t.Context(), doc, &finder, rule.Limits{Overrun: time.Hour, Cut: time.Hour})
+	require.NoError(t, err)
+	require.Len(t, overruns, 1)
+	require.True(t, overruns[0].Cost)
+	_, err = (*rule.Set)(nil).Match(t.Context(), doc, &finder)
+	require.NoError(t, err)
+	require.Empty(t, finder.Failed())
 }
