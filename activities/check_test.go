@@ -130,10 +130,10 @@ func TestEachEventIsMatchedByTheRulesOfItsTrigger(t *testing.T) {
 	rules, err := cache.of(t.Context(), events)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"t.a": 4, "t.b": 9, "t.gone": 0}, rules.versions())
-	matches, err := rules.match(t.Context(), events, nil)
+	found, err := rules.match(t.Context(), events, nil)
 	require.NoError(t, err)
 	var got []string
-	for _, m := range matches {
+	for _, m := range found.matches {
 		got = append(got, fmt.Sprint(m.Event.ID, m.Rule.Ref))
 	}
 	require.Equal(t, []string{"2r.b", "3r.a", "6r.b"}, got)

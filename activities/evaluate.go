@@ -19,18 +19,20 @@ type evaluator struct {
 	sets    rulesets
 	readers map[string]*rule.Reader
 	finder  rule.Finder
-	pace    *pace // nil: an evaluation may take any time
+	pace    *pace    // nil: an evaluation may take any time
+	strikes *strikes // nil: and cost anything that is possible at all
+	failed  failedRules
 }
 
-func (s rulesets) evaluator(pace *pace) *evaluator {
-	v := &evaluator{sets: s, readers: make(map[string]*rule.Reader, len(s)), pace: pace}
+func (s rulesets) evaluator(pace *pace, strikes *strikes) *evaluator {
+	v := &evaluator{sets: s, readers: make(map[string]*rule.Reader, len(s)), pace: pace, strikes: strikes}
 	for trigger, rules := range s {
 		v.readers[trigger] = rule.NewReader(rules.needs)
 	}
 	return v
 }
 
-// match returns what matches of the event's trigger, in the order of the rules.
+// match returns what matches of the event's trigger, in the order of the rules, and takes down the rules that have no result.
 func (v *evaluator) match(ctx context.Context, event *sensor.Event) ([]sensor.Match, error) {
 	rules := v.sets[event.TriggerRef]
 	if rules.set.Len() == 0 {
@@ -40,10 +42,11 @@ func (v *evaluator) match(ctx context.Context, event *sensor.Event) ([]sensor.Ma
 	if err != nil {
 		return nil, fmt.Errorf("event %d: %w", event.ID, err)
 	}
-	if v.pace == nil {
-		return v.evaluate(ctx, event, rules.set, doc)
+	matches, err := v.measured(ctx, event, rules.set, doc)
+	if err == nil {
+		v.failed.add(event.ID, v.finder.Failed())
 	}
-	return v.measured(ctx, event, rules.set, doc)
+	return matches, err
 }
 
 // evaluate matches an event with these rules.
@@ -75,14 +78,19 @@ const (
 	worthwhile = 2 * time.Millisecond
 )
 
-// match evaluates the rules of its trigger on every event; matches are in the order of the events, then of the rules. The
-// error is a *trip if a rule takes too much.
-func (s rulesets) match(ctx context.Context, events []sensor.Event, strikes *strikes) ([]sensor.Match, error) {
+// evaluated is what came of the evaluation of events.
+type evaluated struct {
+	matches []sensor.Match // in the order of the events, then of the rules
+	failed  failedRules
+}
+
+// match evaluates the rules of its trigger on every event. The error is a *trip if a rule takes or costs too much.
+func (s rulesets) match(ctx context.Context, events []sensor.Event, strikes *strikes) (evaluated, error) {
 	first := events[:min(probed, len(events))]
 	start := time.Now()
-	matches, err := s.spread(ctx, first, 1, strikes)
+	found, err := s.spread(ctx, first, 1, strikes)
 	if err != nil {
-		return nil, err
+		return evaluated{}, err
 	}
 	rest := events[len(first):]
 	processors := 1
@@ -90,15 +98,21 @@ func (s rulesets) match(ctx context.Context, events []sensor.Event, strikes *str
 		processors = runtime.GOMAXPROCS(0)
 	}
 	more, err := s.spread(ctx, rest, processors, strikes)
-	return append(matches, more...), err
+	found.matches = append(found.matches, more.matches...)
+	found.failed.merge(more.failed)
+	return found, err
 }
 
 // spread matches the events on so many processors.
-func (s rulesets) spread(ctx context.Context, events []sensor.Event, processors int, strikes *strikes) ([]sensor.Match, error) {
+func (s rulesets) spread(ctx context.Context, events []sensor.Event, processors int, strikes *strikes) (evaluated, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	matches := make([][]sensor.Match, len(events))
-	var next atomic.Int64
+	var shared struct {
+		next   atomic.Int64
+		mu     sync.Mutex // of failed
+		failed failedRules
+	}
 	var workers sync.WaitGroup
 	for range min(processors, len(events)) {
 		workers.Go(func() {
@@ -109,8 +123,8 @@ func (s rulesets) spread(ctx context.Context, events []sensor.Event, processors 
 			}()
 			pace := strikes.pace()
 			defer pace.end()
-			v := s.evaluator(pace)
-			for i := next.Add(1) - 1; i < int64(len(events)); i = next.Add(1) - 1 {
+			v := s.evaluator(pace, strikes)
+			for i := shared.next.Add(1) - 1; i < int64(len(events)); i = shared.next.Add(1) - 1 {
 				found, err := v.match(ctx, &events[i])
 				if err != nil {
 					cancel(err) // the others stop as well
@@ -118,11 +132,14 @@ func (s rulesets) spread(ctx context.Context, events []sensor.Event, processors 
 				}
 				matches[i] = found
 			}
+			shared.mu.Lock()
+			defer shared.mu.Unlock()
+			shared.failed.merge(v.failed)
 		})
 	}
 	workers.Wait()
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return evaluated{}, context.Cause(ctx)
 	}
-	return slices.Concat(matches...), nil
+	return evaluated{slices.Concat(matches...), shared.failed}, nil
 }

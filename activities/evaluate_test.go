@@ -42,13 +42,13 @@ func TestSpreadIsInOrder(t *testing.T) {
 	rules, err := newRuleCache(manyRules{}, zap.NewNop()).of(t.Context(), events)
 	require.NoError(t, err)
 	for _, processors := range []int{1, 2, 8} {
-		matches, err := rules.spread(t.Context(), events, processors, nil)
+		found, err := rules.spread(t.Context(), events, processors, nil)
 		require.NoError(t, err)
-		require.Equal(t, want, matched(matches))
+		require.Equal(t, want, matched(found.matches))
 	}
-	matches, err := rules.match(t.Context(), events, nil)
+	found, err := rules.match(t.Context(), events, nil)
 	require.NoError(t, err)
-	require.Equal(t, want, matched(matches))
+	require.Equal(t, want, matched(found.matches))
 
 	events[700].Payload = json.RawMessage(`{`)
 	_, err = rules.spread(t.Context(), events, 8, nil)

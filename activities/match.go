@@ -20,9 +20,9 @@ type MatchStore interface {
 	BatchHeader(ctx context.Context, id int64) (sensor.Batch, error)
 	// EventsOfBatch returns the batch's event rows in order.
 	EventsOfBatch(ctx context.Context, batchID int64) ([]sensor.Event, error)
-	// CommitEnforcements writes the batch's enforcements and the rulesets they come from, by trigger; a batch that has
-	// been matched already is left as it is. It returns the batch's enforcement rows in order.
-	CommitEnforcements(ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match) ([]sensor.Enforcement, error)
+	// CommitEnforcements writes the batch's enforcements and the rulesets they come from, by trigger, and counts the errors
+	// of rules; a batch that has been matched already is left as it is. It returns the batch's enforcement rows in order.
+	CommitEnforcements(ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match, errors []sensor.RuleErrors) ([]sensor.Enforcement, error)
 	// EnforcementsOfBatch returns the batch's enforcement rows in order.
 	EnforcementsOfBatch(ctx context.Context, batchID int64) ([]sensor.Enforcement, error)
 	// HeldOfBatch returns what became of the batch's matches that were held back, and the groups that it opened.
@@ -66,6 +66,7 @@ type Matcher struct {
 	metrics   Metrics
 	rules     *ruleCache
 	strikes   *strikes
+	complain  *complaints
 	logger    *zap.Logger
 }
 
@@ -73,7 +74,8 @@ type Matcher struct {
 func NewMatcher(cfg MatcherConfig) *Matcher {
 	return &Matcher{
 		store: cfg.Store, publisher: cfg.Publisher, recent: cfg.Recent, actions: cfg.Actions, metrics: cfg.Metrics,
-		rules: newRuleCache(cfg.Store, cfg.Logger), strikes: newStrikes(cfg.Limits, cfg.Metrics, cfg.Logger), logger: cfg.Logger,
+		rules: newRuleCache(cfg.Store, cfg.Logger), strikes: newStrikes(cfg.Limits, cfg.Metrics, cfg.Logger),
+		complain: newComplaints(cfg.Logger), logger: cfg.Logger,
 	}
 }
 
@@ -152,14 +154,14 @@ func (m *Matcher) write(ctx context.Context, batchID int64, events []sensor.Even
 	if len(events) == 0 { // every payload was refused, or there was none
 		return found, nil
 	}
-	rules, matches, err := m.evaluate(ctx, events)
+	rules, came, err := m.evaluate(ctx, events)
 	if err != nil {
 		return found, err
 	}
-	if found.enforcements, err = m.store.CommitEnforcements(ctx, batchID, rules.versions(), matches); err != nil {
+	if found.enforcements, err = m.store.CommitEnforcements(ctx, batchID, rules.versions(), came.matches, came.failed.list()); err != nil {
 		return found, err
 	}
-	if slices.ContainsFunc(matches, func(m sensor.Match) bool { return m.Grouping != nil }) {
+	if slices.ContainsFunc(came.matches, func(m sensor.Match) bool { return m.Grouping != nil }) {
 		if found.held, err = m.store.HeldOfBatch(ctx, batchID); err != nil {
 			return found, err
 		}
@@ -172,24 +174,28 @@ func (m *Matcher) write(ctx context.Context, batchID int64, events []sensor.Even
 	for _, h := range found.held.Counts {
 		m.metrics.Held(h.TriggerRef, h.State, h.Matches)
 	}
+	for _, failed := range came.failed {
+		m.metrics.RuleErrors(failed.why.Rule.TriggerRef, int(failed.errors))
+	}
+	m.complain.hear(came.failed, time.Now())
 	return found, nil
 }
 
-// evaluate matches events with the rules as they are now. A rule that takes too much is tripped, and the events are matched
+// evaluate matches events with the rules as they are now. A rule that takes or costs too much is tripped, and the events are matched
 // anew without it: no match and no miss depends on how long something took, but the ruleset says what was in force.
-func (m *Matcher) evaluate(ctx context.Context, events []sensor.Event) (rulesets, []sensor.Match, error) {
+func (m *Matcher) evaluate(ctx context.Context, events []sensor.Event) (rulesets, evaluated, error) {
 	for {
 		rules, err := m.rules.of(ctx, events)
 		if err != nil {
-			return nil, nil, err
+			return nil, evaluated{}, err
 		}
-		matches, err := rules.match(ctx, events, m.strikes)
+		found, err := rules.match(ctx, events, m.strikes)
 		t, slow := errors.AsType[*trip](err)
 		if !slow {
-			return rules, matches, err
+			return rules, found, err
 		}
 		if err := m.trip(ctx, t); err != nil {
-			return nil, nil, err
+			return nil, evaluated{}, err
 		}
 	}
 }

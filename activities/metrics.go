@@ -17,8 +17,10 @@ type Metrics interface {
 	Enforcements(trigger string, n int)
 	// Failed counts those of them whose parameters could not be rendered.
 	Failed(trigger string, n int)
-	// Overrun counts evaluations of rules of a trigger that took more than they may, by the part that took most of it:
-	// conditions, cel or params.
+	// RuleErrors counts evaluations of rules of a trigger whose expression has no result.
+	RuleErrors(trigger string, n int)
+	// Overrun counts evaluations of rules of a trigger that took or cost more than they may, by the part that took most of
+	// it: conditions, cel or params.
 	Overrun(trigger, part string)
 	// Rejected counts payloads that could not become events.
 	Rejected(trigger string, n int)

@@ -21,7 +21,7 @@ type pace struct {
 
 // pace returns what an evaluator goes by; nil: there is no limit.
 func (s *strikes) pace() *pace {
-	if s == nil {
+	if s == nil || s.limits.Evaluation <= 0 {
 		return nil
 	}
 	return &pace{strikes: s, limits: s.limitsOfRules(), last: time.Now(), cancel: func() {}}
@@ -43,13 +43,23 @@ func (p *pace) limited(ctx context.Context) context.Context {
 	return p.ctx
 }
 
-// measured is evaluate, and takes down the rules that took too long.
+// measured is evaluate, and takes down the rules that took too long, or cost too much.
 func (v *evaluator) measured(ctx context.Context, event *sensor.Event, rules *rule.Set, doc *rule.Document) ([]sensor.Match, error) {
 	p := v.pace
+	if p == nil {
+		matches, err := v.evaluate(ctx, event, rules, doc)
+		if err == nil {
+			err = v.strikes.costly(event, v.finder.Failed())
+		}
+		return matches, err
+	}
 	start, limited := p.last, p.limited(ctx)
 	matches, err := v.evaluate(limited, event, rules, doc)
 	p.last = time.Now()
 	if p.last.Sub(start) <= p.limits.Overrun || ctx.Err() != nil {
+		if err == nil {
+			err = v.strikes.costly(event, v.finder.Failed())
+		}
 		return matches, err
 	}
 	overruns, failed := rules.Inspect(ctx, doc, &v.finder, p.limits)

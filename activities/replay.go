@@ -133,11 +133,11 @@ func (r *Replayer) page(ctx context.Context, order sensor.Replay, events []senso
 	if len(events) == 0 {
 		return nil
 	}
-	_, matches, err := r.Matcher.evaluate(ctx, events)
+	_, found, err := r.Matcher.evaluate(ctx, events)
 	if err != nil {
 		return err
 	}
-	matches = slices.DeleteFunc(matches, func(m sensor.Match) bool {
+	matches := slices.DeleteFunc(found.matches, func(m sensor.Match) bool {
 		return m.Rule.Shadow || m.Grouping != nil || len(order.RuleRefs) > 0 && !slices.Contains(order.RuleRefs, m.Rule.Ref)
 	})
 	most := min(order.Rate, replayBurst)

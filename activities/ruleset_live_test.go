@@ -84,7 +84,7 @@ func (m *manyWorkers) matches(t *testing.T, payload string) []string {
 		found, err := rules.match(t.Context(), events, nil)
 		require.NoError(t, err)
 		refs := []string{}
-		for _, match := range found {
+		for _, match := range found.matches {
 			refs = append(refs, match.Rule.Ref)
 		}
 		all = append(all, refs)
@@ -155,8 +155,8 @@ func (m *manyWorkers) matchOn(t *testing.T) (stop func(), longest *atomic.Int64)
 			start := time.Now()
 			found, err := rules.match(context.WithoutCancel(ctx), events, nil)
 			longest.Store(max(longest.Load(), int64(time.Since(start))))
-			if err != nil || len(found) != 1 {
-				done <- fmt.Errorf("%d matches: %w", len(found), err)
+			if err != nil || len(found.matches) != 1 {
+				done <- fmt.Errorf("%d matches: %w", len(found.matches), err)
 				return
 			}
 		}

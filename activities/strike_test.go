@@ -57,6 +57,18 @@ func TestStrikes(t *testing.T) {
 	require.EqualError(t, count(7, 61*time.Second, rule.Overrun{Took: time.Second, Cut: true}),
 		`rule "r.slow" is to be tripped: its evaluation on event 7 was ended after 1s, in its cel: 50ms are allowed`)
 	require.Equal(t, map[string]int{"t.a overrun cel": 8}, metrics.counts)
+
+	costly := rule.Overrun{Cost: true}
+	r.Version = 4
+	require.NoError(t, count(8, 62*time.Second, costly))
+	require.NoError(t, count(9, 62*time.Second, slow))
+	require.EqualError(t, count(10, 62*time.Second, costly), `rule "r.slow" is to be tripped: `+
+		`3 evaluations within 1m0s took more than 50ms or cost more than 200000: the last one was ended for its cost on event 10, in its cel`)
+	r.Version = 5
+	require.NoError(t, count(11, 62*time.Second, costly))
+	require.NoError(t, count(12, 62*time.Second, costly))
+	require.EqualError(t, count(13, 62*time.Second, costly), `rule "r.slow" is to be tripped: `+
+		`3 evaluations within 1m0s cost more than 200000: the last one was ended for its cost on event 13, in its cel`)
 }
 
 // tripStore has a slow rule and a fast one until the slow one is tripped.
@@ -119,9 +131,9 @@ func TestSlowRuleIsTripped(t *testing.T) {
 			t.Parallel()
 			store, metrics := &tripStore{slow: slow}, &counted{counts: map[string]int{}}
 			m := NewMatcher(MatcherConfig{Store: store, Metrics: metrics, Logger: zap.NewNop(), Limits: test.limits})
-			rules, matches, err := m.evaluate(t.Context(), events)
+			rules, found, err := m.evaluate(t.Context(), events)
 			require.NoError(t, err)
-			require.Len(t, matches, test.matches, "matched with a rule, or without it")
+			require.Len(t, found.matches, test.matches, "matched with a rule, or without it")
 			if test.tripped == "" {
 				require.Empty(t, store.tripped)
 				return
@@ -130,6 +142,63 @@ func TestSlowRuleIsTripped(t *testing.T) {
 			require.Contains(t, store.tripped[0], test.tripped)
 			require.Equal(t, map[string]int64{"t.a": 2}, rules.versions())
 			require.Positive(t, metrics.counts["t.a overrun cel"])
+		})
+	}
+}
+
+// TestCostlyRuleIsTripped matches events of which one rule has no result, because that would cost too much, whether or not
+// time is measured.
+func TestCostlyRuleIsTripped(t *testing.T) {
+	t.Parallel()
+	list := "[" + strings.Repeat("0, ", 329) + "0]"
+	events := make([]sensor.Event, 5)
+	for i := range events {
+		events[i] = sensor.Event{ID: int64(i + 1), TriggerRef: "t.a", Payload: json.RawMessage(`{"list": ` + list + `}`), Config: json.RawMessage(`{}`)}
+	}
+	costly := sensor.Rule{
+		Ref: "r.slow", TriggerRef: "t.a", Version: 7, Conditions: json.RawMessage(`[]`),
+		CEL: `!payload.list.exists(a, payload.list.exists(b, a + b == -1))`,
+	}
+	failing := costly
+	failing.CEL = `payload.nope == 1`
+	for name, test := range map[string]struct {
+		rule     sensor.Rule
+		measured time.Duration
+		events   int
+		tripped  bool
+		errors   int64
+		overruns int
+	}{
+		"often":              {costly, time.Hour, 5, true, 0, 5},
+		"not often":          {costly, time.Hour, 4, false, 4, 4},
+		"slow as well":       {costly, time.Microsecond * 100, 4, false, 4, 4},
+		"without a limit":    {costly, 0, 5, true, 0, 5},
+		"for another reason": {failing, time.Hour, 5, false, 5, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, metrics := &tripStore{slow: test.rule}, &counted{counts: map[string]int{}}
+			limits := RuleLimits{Evaluation: test.measured, Overruns: 5, Within: time.Minute}
+			m := NewMatcher(MatcherConfig{Store: store, Metrics: metrics, Logger: zap.NewNop(), Limits: limits})
+			_, found, err := m.evaluate(t.Context(), events[:test.events])
+			if name == "slow as well" && len(store.tripped) > 0 {
+				require.Contains(t, store.tripped[0], "was ended after", "this machine is slow")
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, found.matches, test.events)
+			require.Equal(t, test.tripped, len(store.tripped) == 1, store.tripped)
+			if test.tripped {
+				require.Contains(t, store.tripped[0], "5 evaluations within 1m0s cost more than 200000")
+			}
+			var errors int64
+			for _, e := range found.failed.list() {
+				require.Equal(t, "r.slow", e.Rule.Ref)
+				require.EqualValues(t, test.events, e.LastEvent)
+				errors += e.Count
+			}
+			require.Equal(t, test.errors, errors)
+			require.Equal(t, test.overruns, metrics.counts["t.a overrun cel"])
 		})
 	}
 }

@@ -433,6 +433,25 @@ comment on column attune.shadow_match.rule_ref is 'Ref of the rule that matched.
 comment on column attune.shadow_match.rule_version is 'The rule''s version at the match, see rule_version.';
 comment on column attune.shadow_match.created is 'When the row was written.';
 
+create table attune.rule_error (
+    rule_ref     text        not null,
+    since        timestamptz not null,
+    rule_version bigint      not null,
+    errors       bigint      not null,
+    last_event   bigint      not null,
+    last_reason  text        not null,
+    last_at      timestamptz not null,
+    primary key (rule_ref, since)
+);
+comment on table attune.rule_error is 'On how many events, of those that were matched within five minutes, the expression of a rule had no result, though all else about the rule held.';
+comment on column attune.rule_error.rule_ref is 'Ref of the rule.';
+comment on column attune.rule_error.since is 'Start of the five minutes.';
+comment on column attune.rule_error.rule_version is 'The rule''s version at the last of them, see rule_version.';
+comment on column attune.rule_error.errors is 'How many events.';
+comment on column attune.rule_error.last_event is 'The last of these events, of the batch that was matched last.';
+comment on column attune.rule_error.last_reason is 'Why there is no result for it, cut off after 600 characters.';
+comment on column attune.rule_error.last_at is 'When that batch was matched.';
+
 create table attune.match_group (
     id           bigint      generated always as identity primary key,
     rule_ref     text        not null,

@@ -166,7 +166,7 @@ func (b *bundle) process(id int64) {
 			}
 		}
 	}
-	_, err = b.store.CommitEnforcements(b.ctx, id, rulesets, matches)
+	_, err = b.store.CommitEnforcements(b.ctx, id, rulesets, matches, nil)
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.store.FinishBatch(b.ctx, id))
 }

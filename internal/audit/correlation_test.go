@@ -69,7 +69,7 @@ func (b *bundle) evaluate(payload string) {
 			matches = append(matches, sensor.Match{Event: &events[0], Rule: &set.Rules[i], Grouping: compiled.Grouping(doc)})
 		}
 	}
-	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{"pair.e": set.Version}, matches)
+	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{"pair.e": set.Version}, matches, nil)
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.store.FinishBatch(b.ctx, id))
 }

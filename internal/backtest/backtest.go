@@ -49,7 +49,17 @@ type Report struct {
 	Busiest        *time.Time `json:"busiest_hour,omitempty"`
 	BusiestMatches int64      `json:"busiest_hour_matches,omitempty"`
 	Sample         []Sample   `json:"sample"` // the latest matches, the last one first
-	Compared       *Compared  `json:"compared,omitempty"`
+	// Errors is how many events do not match because the rule's expression has no result for them, and LastError the last.
+	Errors    int64     `json:"errors"`
+	LastError *Error    `json:"last_error,omitempty"`
+	Compared  *Compared `json:"compared,omitempty"`
+}
+
+// Error is an event that a rule's expression has no result for.
+type Error struct {
+	EventID int64     `json:"event_id"`
+	At      time.Time `json:"at"` // when it happened
+	Reason  string    `json:"reason"`
 }
 
 // Compared is how a rule and another version of it differ.
@@ -58,6 +68,7 @@ type Compared struct {
 	Both    int64 `json:"both"`    // events that both match
 	More    int64 `json:"more"`    // events that only the rule matches
 	Fewer   int64 `json:"fewer"`   // events that only the other one matches
+	Errors  int64 `json:"errors"`  // events that the other one's expression has no result for
 	// Enforcements is how many the other one would have; nil: neither has a throttle.
 	Enforcements *int64   `json:"enforcements,omitempty"`
 	Added        []Sample `json:"added"`   // the latest of More
@@ -159,9 +170,13 @@ func (t *test) event(ctx context.Context, e *sensor.Event) error {
 		return err
 	}
 	t.report.Events++
-	matched, err := t.rule.Match(ctx, doc)
+	matched, failure, err := t.rule.Evaluate(ctx, doc)
 	if err != nil {
 		return err
+	}
+	if failure != nil {
+		t.report.Errors++
+		t.report.LastError = &Error{EventID: e.ID, At: e.At(), Reason: failure.Message}
 	}
 	if matched {
 		t.report.Matches++
@@ -172,9 +187,12 @@ func (t *test) event(ctx context.Context, e *sensor.Event) error {
 	if t.other == nil {
 		return nil
 	}
-	was, err := t.other.Match(ctx, doc)
+	was, failure, err := t.other.Evaluate(ctx, doc)
 	if err != nil {
 		return err
+	}
+	if failure != nil {
+		t.report.Compared.Errors++
 	}
 	if was {
 		t.order(1, t.other, doc, e)

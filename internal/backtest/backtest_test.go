@@ -103,3 +103,17 @@ func TestRunSimulatesThrottles(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, *report.Enforcements)
 }
+
+// Events that the expression has no result for are not among the matches, and the report says so.
+func TestRunSaysWhatHasNoResult(t *testing.T) {
+	t.Parallel()
+	brittle, other := over(0), over(0)
+	brittle.CEL, other.CEL = `10 / (payload.n - 3) > 0`, `payload.n < 3 || payload.nope`
+	report, err := backtest.Run(t.Context(), backtest.Config{Source: numbers(5), Rule: brittle, Other: other})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, report.Matches)
+	require.EqualValues(t, 1, report.Errors)
+	require.Equal(t, backtest.Error{EventID: 3, At: begin.Add(3 * time.Minute), Reason: report.LastError.Reason}, *report.LastError)
+	require.Contains(t, report.LastError.Reason, "division by zero")
+	require.EqualValues(t, 3, report.Compared.Errors)
+}

@@ -161,8 +161,15 @@ func (s *session) showBacktest(b backtested) error {
 	if b.Busiest != nil {
 		s.say("most in the hour from %s: %d", moment(*b.Busiest), b.BusiestMatches)
 	}
+	if e := b.LastError; e != nil {
+		s.say("its expression has no result for %s, which do not match, the last one event %d: %s",
+			count(int(b.Errors), "event", "events"), e.EventID, e.Reason)
+	}
 	if b.Compared != nil {
 		s.say("version %d, in force: %d more, %d fewer, %d the same", b.Compared.Version, b.Compared.More, b.Compared.Fewer, b.Compared.Both)
+		if b.Compared.Errors > 0 {
+			s.say("its expression has no result for %s", count(int(b.Compared.Errors), "event", "events"))
+		}
 		if b.Compared.Enforcements != nil {
 			s.say("its throttle would have made %s", count(int(*b.Compared.Enforcements), "enforcement", "enforcements"))
 		}

@@ -29,7 +29,13 @@ func (b *bench) seed() {
 	})
 	require.NoError(b.t, err)
 	b.process(appended.Batches[0].ID, []int{0, 2}, 1)
-	id, err := b.store.StoreSystemEvent(b.ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(`{"total": 7}`)})
+	b.emit(`{"total": 7}`)
+}
+
+// emit has the shop's trigger have an event that no sensor saw.
+func (b *bench) emit(payload string) {
+	b.t.Helper()
+	id, err := b.store.StoreSystemEvent(b.ctx, sensor.SystemEvent{TriggerRef: "shop.order", Payload: json.RawMessage(payload)})
 	require.NoError(b.t, err)
 	b.process(id, []int{0})
 }
@@ -52,6 +58,7 @@ func (b *bench) process(id int64, accepted []int, refused ...int) {
 	set, err := b.store.Ruleset(b.ctx, batch.TriggerRef)
 	require.NoError(b.t, err)
 	var matches []sensor.Match
+	var errors []sensor.RuleErrors
 	for j := range rows {
 		e := &rows[j]
 		doc, err := rule.NewReader(nil).Read(e)
@@ -59,14 +66,17 @@ func (b *bench) process(id int64, accepted []int, refused ...int) {
 		for i := range set.Rules {
 			compiled, err := rule.Compile(&set.Rules[i])
 			require.NoError(b.t, err)
-			matched, err := compiled.Match(b.ctx, doc)
+			matched, failure, err := compiled.Evaluate(b.ctx, doc)
 			require.NoError(b.t, err)
+			if failure != nil {
+				errors = append(errors, sensor.RuleErrors{Rule: &set.Rules[i], Count: 1, LastEvent: e.ID, LastReason: failure.Message})
+			}
 			if matched {
 				matches = append(matches, sensor.Match{Event: e, Rule: &set.Rules[i], Grouping: compiled.Grouping(doc)})
 			}
 		}
 	}
-	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{set.TriggerRef: set.Version}, matches)
+	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{set.TriggerRef: set.Version}, matches, errors)
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.store.FinishBatch(b.ctx, id))
 }

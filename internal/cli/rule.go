@@ -21,11 +21,11 @@ import (
 func newRule(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rule",
-		Short: "Try rules out, see what they were, and reset those that are tripped",
+		Short: "Try rules out, see what became of them and what they were, and reset those that are tripped",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newRuleTest(s), newRuleExplain(s), newRuleBacktest(s), newRuleVersions(s), newRuleReset(s))
+	c.AddCommand(newRuleTest(s), newRuleShow(s), newRuleExplain(s), newRuleBacktest(s), newRuleVersions(s), newRuleReset(s))
 	return c
 }
 

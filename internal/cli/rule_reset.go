@@ -11,9 +11,9 @@ func newRuleReset(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reset REF",
 		Short: "Have a rule evaluated again that is tripped",
-		Long: `Have a rule evaluated again that is tripped. Workers trip a rule whose evaluation takes too long again and again
-(rules.max_evaluation), and then match events without it. It is in force again with the next batch of events, and is
-tripped once more if it has not changed and is as slow as before. A change of its definition resets it, too.
+		Long: `Have a rule evaluated again that is tripped. Workers trip a rule whose evaluation takes too long
+(rules.max_evaluation) or costs too much again and again, and then match events without it. It is in force again with the
+next batch of events, and is tripped once more if it has not changed and is as slow as before. A change of its definition resets it, too.
 
 Events that were matched meanwhile stay as they are: ` + "`starter replay`" + ` matches them again.
 

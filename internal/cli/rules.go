@@ -53,13 +53,17 @@ type ruleRow struct {
 
 // ruleCounts is what became of a rule.
 type ruleCounts struct {
-	Matches        int64      `json:"matches"` // since then; of a shadow, those that are recorded
-	MatchesPerHour float64    `json:"matches_per_hour"`
-	Held           int64      `json:"held"` // of these, those that the rule's throttle holds back
-	HeldPerHour    float64    `json:"held_per_hour"`
-	Errors         int64      `json:"errors"` // of these, those that could not be carried out
-	LastMatch      *time.Time `json:"last_match"`
-	LastEvent      *int64     `json:"last_event"` // a sample
+	Matches        int64   `json:"matches"` // since then; of a shadow, those that are recorded
+	MatchesPerHour float64 `json:"matches_per_hour"`
+	Held           int64   `json:"held"` // of these, those that the rule's throttle holds back
+	HeldPerHour    float64 `json:"held_per_hour"`
+	Errors         int64   `json:"errors"` // both of the following
+	// FailedEnforcements are matches that could not be carried out, and EvaluationErrors events that do not match because
+	// the rule's expression has no result for them.
+	FailedEnforcements int64      `json:"failed_enforcements"`
+	EvaluationErrors   int64      `json:"evaluation_errors"`
+	LastMatch          *time.Time `json:"last_match"`
+	LastEvent          *int64     `json:"last_event"` // a sample
 }
 
 func newRuleDefinition(r sensor.Rule) ruleDefinition {
@@ -134,12 +138,13 @@ func newRules(s *session) *cobra.Command {
 		Use:   "rules",
 		Short: "List the rules, and how often they match",
 		Long: `List the rules, and how often they match: matches an hour since --since, an hour ago if you do not say, the last match
-there ever was, and errors since then: matches whose enforcement could not be carried out. Matches of a shadow are those
-that are recorded. Of the matches an hour, HELD/H are those that the rule's throttle holds back, or
-that are parts of a correlation: ` + "`starter groups`" + ` shows more.
+there ever was, and errors since then: matches whose enforcement could not be carried out, and events that do not match
+because the rule's expression has no result for them (counted by five minutes). -o json and -o yaml tell the two apart,
+and ` + "`starter rule show`" + ` has the last reason. Matches of a shadow are those that are recorded. Of the matches an hour,
+HELD/H are those that the rule's throttle holds back, or that are parts of a correlation: ` + "`starter groups`" + ` shows more.
 
-The state is that of now: on, shadow, disabled, tripped (its evaluation took too long: ` + "`starter rule reset`" + `), not yet or
-over (by valid), or out of hours (by active).`,
+The state is that of now: on, shadow, disabled, tripped (its evaluation took too long, or cost too much:
+` + "`starter rule reset`" + `), not yet or over (by valid), or out of hours (by active).`,
 		Example: `  starter rules --trigger examples.commit
   starter rules --since 24h
   starter rules --pack examples -o yaml`,
@@ -164,7 +169,7 @@ over (by valid), or out of hours (by active).`,
 	}
 	c.Flags().StringVar(&filter.TriggerRef, "trigger", "", "only those of the trigger with this `REF`")
 	c.Flags().StringVar(&filter.PackRef, "pack", "", "only those of this `PACK`")
-	c.Flags().Var(&from, "since", "count matches since then: 2026-01-31T08:00:00Z, or 24h ago")
+	c.Flags().Var(&from, "since", "count matches and errors since then: 2026-01-31T08:00:00Z, or 24h ago")
 	c.Flags().Lookup("since").DefValue = "1h"
 	c.Flags().Var(&most, "limit", "at most this many (default all)")
 	s.completeRefFlag(c, "trigger", triggerRefs)
@@ -191,7 +196,8 @@ func (s *session) ruleRows(ctx context.Context, filter store.RuleFilter, since t
 		a := activity[r.Ref]
 		rows[i] = ruleRow{newRuleDefinition(r), ruleState(r, time.Now()), ruleCounts{
 			Matches: a.Matches, MatchesPerHour: float64(a.Matches) / hours, Held: a.Held, HeldPerHour: float64(a.Held) / hours,
-			Errors: a.Errors, LastMatch: a.LastMatch, LastEvent: a.LastEvent,
+			Errors: a.Failed + a.Errors, FailedEnforcements: a.Failed, EvaluationErrors: a.Errors,
+			LastMatch: a.LastMatch, LastEvent: a.LastEvent,
 		}}
 	}
 	return rows, nil

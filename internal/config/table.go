@@ -147,7 +147,8 @@ func ruleKeys(c *Config) []key {
 			doc: "Time of the processor that a rule may take on one event, with its parameters; more is an overrun. One that goes on for " +
 				"20 times as long is ended, and [trips](rules.md#rules-that-take-too-long) its rule at once. 0: nothing is measured."},
 		{name: "rules.max_overruns", value: intValue{field: &c.Rules.MaxOverruns, min: 1, max: 1_000_000}, fallback: "5",
-			doc: "Overruns of a rule on one worker, each on another event, that trip it: it is not evaluated any more."},
+			doc: "Overruns of a rule on one worker, each on another event, that trip it: it is not evaluated any more. An expression that " +
+				"is ended for its [cost](rules.md#what-they-may-cost) is one, too, whatever `rules.max_evaluation` is."},
 		{name: "rules.overrun_window", value: durationValue{field: &c.Rules.OverrunWindow, min: time.Second, max: day}, fallback: "5m",
 			doc: "Time within which they must come."},
 	}

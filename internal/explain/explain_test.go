@@ -67,7 +67,7 @@ func (b *bundle) event(payload string, matched ...string) int64 {
 			}
 		}
 	}
-	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{"shop.push": set.Version}, matches)
+	_, err = b.store.CommitEnforcements(b.ctx, id, map[string]int64{"shop.push": set.Version}, matches, nil)
 	require.NoError(b.t, err)
 	return events[0].ID
 }

@@ -26,6 +26,7 @@ type Metrics struct {
 	events       metric.Int64Counter
 	enforcements metric.Int64Counter
 	failed       metric.Int64Counter
+	ruleErrors   metric.Int64Counter
 	overruns     metric.Int64Counter
 	rejected     metric.Int64Counter
 	suppressed   metric.Int64Counter
@@ -64,7 +65,7 @@ func durations() sdkmetric.View {
 }
 
 func (m *Metrics) createInstruments() error {
-	var errs [11]error
+	var errs [12]error
 	m.steps, errs[0] = m.meter.Float64Histogram("attune_step_duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of the steps of a sensor's cycle."))
 	m.events, errs[1] = m.meter.Int64Counter("attune_events",
@@ -84,9 +85,11 @@ func (m *Metrics) createInstruments() error {
 	m.failed, errs[8] = m.meter.Int64Counter("attune_failed_enforcements",
 		metric.WithDescription("Enforcements written without parameters, because these could not be rendered."))
 	m.overruns, errs[9] = m.meter.Int64Counter("attune_rule_overruns",
-		metric.WithDescription("Evaluations of rules that took longer than they may, by the part that took most of it."))
+		metric.WithDescription("Evaluations of rules that took longer, or cost more, than they may, by the part that took most of it."))
 	m.held, errs[10] = m.meter.Int64Counter("attune_held_matches",
 		metric.WithDescription("Matches that the throttle of their rule held back, by what they came to."))
+	m.ruleErrors, errs[11] = m.meter.Int64Counter("attune_rule_errors",
+		metric.WithDescription("Evaluations of rules whose expression had no result for the event, which does not match then."))
 	return errors.Join(append(errs[:], m.createWebhookInstruments())...)
 }
 
@@ -117,7 +120,10 @@ func (m *Metrics) Enforcements(trigger string, n int) { count(m.enforcements, "t
 // Failed counts n enforcement rows of a trigger whose parameters could not be rendered.
 func (m *Metrics) Failed(trigger string, n int) { count(m.failed, "trigger", trigger, n) }
 
-// Overrun counts an evaluation of a trigger's rule that took more than it may, by the part that took most of it.
+// RuleErrors counts n evaluations of a trigger's rules whose expression had no result.
+func (m *Metrics) RuleErrors(trigger string, n int) { count(m.ruleErrors, "trigger", trigger, n) }
+
+// Overrun counts an evaluation of a trigger's rule that took or cost more than it may, by the part that took most of it.
 func (m *Metrics) Overrun(trigger, part string) {
 	m.overruns.Add(context.Background(), 1,
 		metric.WithAttributes(attribute.String("trigger", trigger), attribute.String("part", part)))
@@ -167,7 +173,7 @@ func (m *Metrics) ObserveSensors(counts func(context.Context) (map[string]int64,
 func (m *Metrics) ObserveTrippedRules(counts func(context.Context) (map[string]int64, error)) error {
 	c := &census{label: "trigger", count: counts}
 	_, err := m.meter.Int64ObservableGauge("attune_tripped_rules",
-		metric.WithDescription("Rules that are not evaluated because that took too long."), metric.WithInt64Callback(c.observe))
+		metric.WithDescription("Rules that are not evaluated because that took too long, or cost too much."), metric.WithInt64Callback(c.observe))
 	if err != nil {
 		return fmt.Errorf("creating metric attune_tripped_rules: %w", err)
 	}

@@ -189,6 +189,15 @@ type Match struct {
 	Group    json.RawMessage // what the enforcement's config says of its group, see Group; nil: it has none
 }
 
+// RuleErrors is on how many events of a batch the expression of a rule has no result, though all else about the rule holds.
+// None of them matches it.
+type RuleErrors struct {
+	Rule       *Rule
+	Count      int64  // events, at least 1
+	LastEvent  int64  // the highest of their IDs
+	LastReason string // why there is no result for that one
+}
+
 // The statuses that an enforcement is written with. Others are for who acts on it.
 const (
 	EnforcementCreated = "created" // ordered

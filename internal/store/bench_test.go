@@ -109,7 +109,7 @@ func BenchmarkCommitEnforcements(b *testing.B) {
 				id := s.poll(b, `1`, payloads...)[0].ID
 				matches := matchAll(s.generate(b, id), set.Rules)
 				b.StartTimer()
-				_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches)
+				_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches, nil)
 				b.StopTimer()
 				require.NoError(b, err)
 				s.finish(b, id)
@@ -161,7 +161,7 @@ func BenchmarkCommitThrottled(b *testing.B) {
 					matches[i].Grouping = &sensor.Grouping{Key: fmt.Sprintf(`{"n":%d}`, i%10), Render: unrendered}
 				}
 				b.StartTimer()
-				_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches)
+				_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches, nil)
 				b.StopTimer()
 				require.NoError(b, err)
 				s.finish(b, id)
@@ -190,7 +190,7 @@ func BenchmarkCommitCorrelated(b *testing.B) {
 			matches[i] = sensor.Match{Event: &events[i], Rule: &set.Rules[i%2], Grouping: &sensor.Grouping{Key: key, Render: unrendered}}
 		}
 		b.StartTimer()
-		_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches)
+		_, err := s.CommitEnforcements(s.ctx, id, versions(set), matches, nil)
 		b.StopTimer()
 		require.NoError(b, err)
 		s.finish(b, id)

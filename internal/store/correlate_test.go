@@ -253,7 +253,7 @@ func TestCorrelationsAreExactUnderConcurrency(t *testing.T) {
 		rulesets, matches := b.evaluate(t, id)
 		for range 2 {
 			wg.Go(func() {
-				if _, err := b.CommitEnforcements(b.ctx, id, rulesets, matches); err != nil {
+				if _, err := b.CommitEnforcements(b.ctx, id, rulesets, matches, nil); err != nil {
 					errs[i] = err
 				}
 			})
@@ -276,13 +276,13 @@ func TestBatchesOfCorrelationsCanBeMatchedAgain(t *testing.T) {
 	id := b.poll(t, "", part("x", "placed"), part("x", "sent"), part("x", "placed"))[0].ID
 	b.generate(t, id)
 	rulesets, matches := b.evaluate(t, id)
-	_, err := b.CommitEnforcements(b.ctx, id, rulesets, matches)
+	_, err := b.CommitEnforcements(b.ctx, id, rulesets, matches, nil)
 	require.NoError(t, err)
 	held := b.heldIn(t)
 	require.Equal(t, []string{"1 collected 2 in 1 completed", "2 collected 2 in 1 completed", "3 collected  in 2 open"}, held)
 	for _, status := range []sensor.BatchStatus{sensor.BatchMatched, sensor.BatchGenerated} {
 		b.exec(t, `update attune.poll_batch set status = $1`, status)
-		_, err := b.CommitEnforcements(b.ctx, id, rulesets, matches)
+		_, err := b.CommitEnforcements(b.ctx, id, rulesets, matches, nil)
 		require.NoError(t, err)
 		require.Equal(t, held, b.heldIn(t))
 	}
@@ -406,7 +406,7 @@ func TestAnAbsenceWaitsForWhatIsNotMatchedYet(t *testing.T) {
 	b.exec(t, `update attune.poll_batch set generated = $1 where id = $2`, eight.Add(10*time.Minute), late)
 	require.Equal(t, time.Second, b.close(t, 1).Wait)
 	rulesets, matches := b.evaluate(t, late)
-	_, err := b.CommitEnforcements(b.ctx, late, rulesets, matches)
+	_, err := b.CommitEnforcements(b.ctx, late, rulesets, matches, nil)
 	require.NoError(t, err)
 	status, reason := b.conclude(t, 1)
 	require.Equal(t, []string{sensor.GroupCancelled, "sent came with event 2"}, []string{status, reason})

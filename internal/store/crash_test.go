@@ -40,7 +40,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 			return err
 		}},
 		{"enforcement", "true", func(ctx context.Context) error {
-			_, err := b.CommitEnforcements(ctx, id, versions(set), matchAll(events, set.Rules))
+			_, err := b.CommitEnforcements(ctx, id, versions(set), matchAll(events, set.Rules), nil)
 			return err
 		}},
 		{"poll_batch", "status = 'done'", func(ctx context.Context) error { return b.FinishBatch(ctx, id) }},

@@ -207,7 +207,7 @@ func TestGroupsCloseWhileMatchesCome(t *testing.T) {
 	errs := make([]error, 2*batches)
 	for i, id := range ids {
 		rulesets, matches := b.evaluate(t, id)
-		wg.Go(func() { _, errs[i] = b.CommitEnforcements(b.ctx, id, rulesets, matches) })
+		wg.Go(func() { _, errs[i] = b.CommitEnforcements(b.ctx, id, rulesets, matches, nil) })
 		wg.Go(func() {
 			_, err := b.CloseGroup(b.ctx, sensor.GroupHead{ID: int64(1 + i%5), Rule: "shop.every"}, telling)
 			if err != nil && !errors.Is(err, sensor.ErrNotFound) {

@@ -22,10 +22,11 @@ const (
 
 // CommitEnforcements writes an enforcement for every match of a generated batch, or a row of shadow_match where the rule
 // is a shadow, or of held_match where its throttle holds the match back, all or nothing, and records the rulesets, by
-// trigger ref, that were matched against. A batch that is already matched is left as it is. Either way the batch's
+// trigger ref, that were matched against. What errors rules had is counted once, the first time that the batch is matched.
+// A batch that is already matched is left as it is. Either way the batch's
 // enforcements are returned, ordered by ID, which is the order of the matches.
 func (s *Store) CommitEnforcements(
-	ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match,
+	ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match, errors []sensor.RuleErrors,
 ) ([]sensor.Enforcement, error) {
 	var stored []sensor.Enforcement
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -47,8 +48,11 @@ func (s *Store) CommitEnforcements(
 				return err
 			}
 			stored, err = insertEnforcements(ctx, tx, origin{batch: batchID, rulesets: rulesets}, orders)
-			if err != nil || !matchedBefore {
+			if err != nil {
 				return err
+			}
+			if !matchedBefore {
+				return countRuleErrors(ctx, tx, errors)
 			}
 		}
 		stored, err = enforcementsOfBatch(ctx, tx, batchID)

@@ -27,7 +27,7 @@ func TestCommitEnforcementsWithParameters(t *testing.T) {
 		{Event: &events[2], Rule: rule},
 	}
 
-	written, err := b.CommitEnforcements(b.ctx, id, versions(set), matches)
+	written, err := b.CommitEnforcements(b.ctx, id, versions(set), matches, nil)
 	require.NoError(t, err)
 
 	require.Len(t, written, 3)
@@ -44,7 +44,7 @@ func TestCommitEnforcementsWithParameters(t *testing.T) {
 	require.Equal(t, written, read)
 
 	matches[0].Params = json.RawMessage(`{"n":2}`)
-	again, err := b.CommitEnforcements(b.ctx, id, versions(set), matches)
+	again, err := b.CommitEnforcements(b.ctx, id, versions(set), matches, nil)
 	require.NoError(t, err)
 	require.Equal(t, written, again, "rows are written once")
 	failed, err := b.Enforcements(b.ctx, store.EnforcementFilter{Status: sensor.EnforcementFailed})
@@ -66,7 +66,7 @@ func TestCommitEnforcementsWithLargeParameters(t *testing.T) {
 	for i := range events {
 		matches = append(matches, sensor.Match{Event: &events[i], Rule: &set.Rules[1], Params: params})
 	}
-	written, err := b.CommitEnforcements(b.ctx, id, versions(set), matches)
+	written, err := b.CommitEnforcements(b.ctx, id, versions(set), matches, nil)
 	require.NoError(t, err)
 	require.Len(t, written, 10)
 	for i, e := range written {

@@ -22,7 +22,7 @@ func TestCommitEnforcements(t *testing.T) {
 
 	enforcements, err := b.CommitEnforcements(b.ctx, id, versions(set), []sensor.Match{
 		{Event: &events[0], Rule: every}, {Event: &events[1], Rule: big}, {Event: &events[1], Rule: every},
-	})
+	}, nil)
 	require.NoError(t, err)
 
 	require.Len(t, enforcements, 3)
@@ -62,7 +62,7 @@ func TestCommitEnforcementsAgainReturnsTheSameRows(t *testing.T) {
 	again := func() {
 		t.Helper()
 		require.Equal(t, enforcements, b.match(t, id))
-		repeated, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 99}, nil)
+		repeated, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 99}, nil, nil)
 		require.NoError(t, err)
 		require.Equal(t, enforcements, repeated)
 	}
@@ -85,7 +85,7 @@ func TestManyAtOnceCommitEnforcements(t *testing.T) {
 	var errs [10]error
 	for i := range enforcements {
 		wg.Go(func() {
-			enforcements[i], errs[i] = b.CommitEnforcements(b.ctx, id, versions(set), matchAll(events, set.Rules))
+			enforcements[i], errs[i] = b.CommitEnforcements(b.ctx, id, versions(set), matchAll(events, set.Rules), nil)
 		})
 	}
 	wg.Wait()
@@ -103,7 +103,7 @@ func TestCommitEnforcementsOfNoMatch(t *testing.T) {
 	id := b.poll(t, `1`, `{}`)[0].ID
 	b.generate(t, id)
 
-	enforcements, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 7}, nil)
+	enforcements, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 7}, nil, nil)
 
 	require.NoError(t, err)
 	require.Empty(t, enforcements)
@@ -123,7 +123,7 @@ func TestCommitEnforcementsOfMoreMatchesThanOneStatementWrites(t *testing.T) {
 	matches := matchAll(events, set.Rules)
 	require.Len(t, matches, 10_600)
 
-	enforcements, err := b.CommitEnforcements(b.ctx, id, versions(set), matches)
+	enforcements, err := b.CommitEnforcements(b.ctx, id, versions(set), matches, nil)
 
 	require.NoError(t, err)
 	require.Len(t, enforcements, len(matches))
@@ -143,7 +143,7 @@ func TestCommitEnforcementsThatFailsLeavesNothing(t *testing.T) {
 	set, err := b.Ruleset(b.ctx, triggerRef)
 	require.NoError(t, err)
 
-	_, err = b.CommitEnforcements(b.ctx, stored[0].ID, versions(set), matchAll([]sensor.Event{first[0], other[0]}, set.Rules))
+	_, err = b.CommitEnforcements(b.ctx, stored[0].ID, versions(set), matchAll([]sensor.Event{first[0], other[0]}, set.Rules), nil)
 
 	require.ErrorContains(t, err, fmt.Sprint("batch ", stored[0].ID))
 	require.Zero(t, b.count(t, "enforcement"))
@@ -155,8 +155,8 @@ func TestCommitEnforcementsNeedsEvents(t *testing.T) {
 	b := setup(t)
 	id := b.poll(t, `1`, `{}`)[0].ID
 
-	_, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 7}, nil)
+	_, err := b.CommitEnforcements(b.ctx, id, map[string]int64{triggerRef: 7}, nil, nil)
 	require.ErrorContains(t, err, "status is stored")
-	_, err = b.CommitEnforcements(b.ctx, -1, map[string]int64{triggerRef: 7}, nil)
+	_, err = b.CommitEnforcements(b.ctx, -1, map[string]int64{triggerRef: 7}, nil, nil)
 	require.ErrorIs(t, err, sensor.ErrNotFound)
 }

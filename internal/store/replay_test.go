@@ -19,7 +19,7 @@ func enforced(t *testing.T) (b *bundle, events []sensor.Event, every, big *senso
 	set, err := b.Ruleset(b.ctx, triggerRef)
 	require.NoError(t, err)
 	big, every = &set.Rules[0], &set.Rules[1]
-	_, err = b.CommitEnforcements(b.ctx, id, versions(set), matchAll(events, set.Rules[1:]))
+	_, err = b.CommitEnforcements(b.ctx, id, versions(set), matchAll(events, set.Rules[1:]), nil)
 	require.NoError(t, err)
 	b.finish(t, id)
 	return b, events, every, big

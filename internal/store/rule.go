@@ -21,8 +21,15 @@ const inForce = `r.enabled and r.tripped is null`
 
 // RuleFilter selects rules. Zero fields select everything.
 type RuleFilter struct {
+	Ref        string
 	TriggerRef string
 	PackRef    string
+}
+
+func (f RuleFilter) apply(w *where) {
+	w.equal("r.ref", "ref", f.Ref)
+	w.equal("r.trigger_ref", "trigger_ref", f.TriggerRef)
+	w.equal("p.ref", "pack_ref", f.PackRef)
 }
 
 // RulesetVersion returns the trigger's count of changes of its rules; sensor.ErrNotFound once the trigger is gone.
@@ -99,8 +106,7 @@ func (s *Store) Rule(ctx context.Context, ref string) (sensor.Rule, error) {
 // Rules returns the rules that the filter selects, by ref.
 func (s *Store) Rules(ctx context.Context, f RuleFilter) ([]sensor.Rule, error) {
 	w := where{args: pgx.NamedArgs{}}
-	w.equal("r.trigger_ref", "trigger_ref", f.TriggerRef)
-	w.equal("p.ref", "pack_ref", f.PackRef)
+	f.apply(&w)
 	rules, err := list[sensor.Rule](ctx, s.pool,
 		`select `+ruleColumns+` from `+ruleTables+w.sql()+` order by r.ref`, w.args)
 	if err != nil {

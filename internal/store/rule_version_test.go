@@ -149,7 +149,7 @@ func TestShadowMatchesAreRecordedAndOrderNothing(t *testing.T) {
 	require.NoError(t, err)
 	other := b.poll(t, `2`, `{}`)[0].ID
 	b.generate(t, other)
-	_, err = b.CommitEnforcements(b.ctx, other, versions(set), matchAll(events, set.Rules[:1]))
+	_, err = b.CommitEnforcements(b.ctx, other, versions(set), matchAll(events, set.Rules[:1]), nil)
 	require.ErrorContains(t, err, "shadow", "of events of another batch")
 	require.Equal(t, 3, b.count(t, "shadow_match"))
 }

@@ -126,7 +126,7 @@ func (b *bundle) match(t testing.TB, id int64) []sensor.Enforcement {
 		}
 		matches = append(matches, matchAll(events[i:i+1], sets[trigger].Rules)...)
 	}
-	enforcements, err := b.CommitEnforcements(b.ctx, id, rulesets, matches)
+	enforcements, err := b.CommitEnforcements(b.ctx, id, rulesets, matches, nil)
 	require.NoError(t, err)
 	return enforcements
 }

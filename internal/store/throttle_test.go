@@ -50,7 +50,7 @@ func (b *bundle) arrive(t testing.TB, after time.Duration, payloads ...string) [
 	b.generate(t, id)
 	b.exec(t, `update attune.event set created = $1 where batch = $2`, eight.Add(after), id)
 	rulesets, matches := b.evaluate(t, id)
-	enforcements, err := b.CommitEnforcements(b.ctx, id, rulesets, matches)
+	enforcements, err := b.CommitEnforcements(b.ctx, id, rulesets, matches, nil)
 	require.NoError(t, err)
 	b.finish(t, id)
 	return enforcements
@@ -160,13 +160,13 @@ func TestThrottledBatchesCanBeMatchedAgain(t *testing.T) {
 		id := b.poll(t, "", numbered(5)...)[0].ID
 		b.generate(t, id)
 		rulesets, matches := b.evaluate(t, id)
-		first, err := b.CommitEnforcements(b.ctx, id, rulesets, matches)
+		first, err := b.CommitEnforcements(b.ctx, id, rulesets, matches, nil)
 		require.NoError(t, err)
 		held := b.held(t)
 		for _, status := range []string{"matched", "generated"} {
 			b.exec(t, `update attune.poll_batch set status = $1`, status)
 			_, matches := b.evaluate(t, id)
-			again, err := b.CommitEnforcements(b.ctx, id, rulesets, matches)
+			again, err := b.CommitEnforcements(b.ctx, id, rulesets, matches, nil)
 			require.NoError(t, err)
 			require.Len(t, again, len(first))
 			for i := range again {
@@ -205,7 +205,7 @@ func TestThrottlesAreExactUnderConcurrency(t *testing.T) {
 			rulesets, matches := b.evaluate(t, id)
 			for range 2 { // two workers that both believe they own the sensor
 				wg.Go(func() {
-					if _, err := b.CommitEnforcements(b.ctx, id, rulesets, matches); err != nil {
+					if _, err := b.CommitEnforcements(b.ctx, id, rulesets, matches, nil); err != nil {
 						errs[i] = err
 					}
 				})

@@ -27,6 +27,7 @@ func metricNames(t *testing.T) []string {
 	m.Enforcements("t", 1)
 	m.Failed("t", 1)
 	m.Overrun("t", "cel")
+	m.RuleErrors("t", 1)
 	require.NoError(t, m.ObserveTrippedRules(func(context.Context) (map[string]int64, error) {
 		return map[string]int64{"t": 1}, nil
 	}))

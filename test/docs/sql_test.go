@@ -126,7 +126,7 @@ func process(t *testing.T, s *store.Store, id int64) {
 	rules, err := s.Ruleset(ctx, batch.TriggerRef)
 	require.NoError(t, err)
 	_, err = s.CommitEnforcements(ctx, id, map[string]int64{"shop.order": rules.Version},
-		[]sensor.Match{{Event: &events[0], Rule: &rules.Rules[0]}})
+		[]sensor.Match{{Event: &events[0], Rule: &rules.Rules[0]}}, nil)
 	require.NoError(t, err)
 	require.NoError(t, s.FinishBatch(ctx, id))
 }
@@ -240,7 +240,8 @@ func TestGrantsOfRules(t *testing.T) {
 			matches[i].Grouping = &sensor.Grouping{Key: `{}`}
 		}
 	}
-	enforcements, err := worker.CommitEnforcements(ctx, appended.Batches[0].ID, map[string]int64{"shop.order": rules.Version}, matches)
+	enforcements, err := worker.CommitEnforcements(ctx, appended.Batches[0].ID, map[string]int64{"shop.order": rules.Version}, matches,
+		[]sensor.RuleErrors{{Rule: &rules.Rules[0], Count: 1, LastEvent: appended.Events[0].ID, LastReason: "no"}})
 	require.NoError(t, err)
 	require.Len(t, enforcements, 1)
 
@@ -322,7 +323,7 @@ func TestRepublish(t *testing.T) {
 	rules, err := s.Ruleset(ctx, "shop.order")
 	require.NoError(t, err)
 	enforcements, err := s.CommitEnforcements(ctx, id, map[string]int64{"shop.order": rules.Version},
-		[]sensor.Match{{Event: &events[0], Rule: &rules.Rules[0]}})
+		[]sensor.Match{{Event: &events[0], Rule: &rules.Rules[0]}}, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, enforcements[0].ID)
 	require.NoError(t, s.FinishBatch(ctx, id))

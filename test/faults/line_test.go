@@ -314,6 +314,7 @@ func (uncounted) Failed(string, int)                 {}
 func (uncounted) Rejected(string, int)               {}
 func (uncounted) Suppressed(string, int)             {}
 func (uncounted) Overrun(string, string)             {}
+func (uncounted) RuleErrors(string, int)             {}
 func (uncounted) Held(string, string, int)           {}
 func (uncounted) Run(string, bool)                   {}
 

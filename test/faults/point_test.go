@@ -106,9 +106,9 @@ func (s frailStore) CommitEvents(ctx context.Context, b sensor.Batch, events []s
 	})
 }
 
-func (s frailStore) CommitEnforcements(ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match) ([]sensor.Enforcement, error) {
+func (s frailStore) CommitEnforcements(ctx context.Context, batchID int64, rulesets map[string]int64, matches []sensor.Match, errors []sensor.RuleErrors) ([]sensor.Enforcement, error) {
 	return around(s.crashes, beforeMatchesCommitted, afterMatchesCommitted, func() ([]sensor.Enforcement, error) {
-		return s.Store.CommitEnforcements(ctx, batchID, rulesets, matches)
+		return s.Store.CommitEnforcements(ctx, batchID, rulesets, matches, errors)
 	})
 }
 
