@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -109,6 +110,9 @@ func sound(t *testing.T, s *stack.Stack, messages *stack.Messages) {
 	stored, err := s.Store.Events(t.Context(), store.EventFilter{SensorRef: "t.numbers", Limit: 1000})
 	require.NoError(t, err)
 	require.Len(t, stored, events)
+	activity, err := s.Store.RuleActivity(t.Context(), store.RuleFilter{TriggerRef: "t.number"}, time.Now().Add(-time.Hour))
+	require.NoError(t, err)
+	require.EqualValues(t, counted(stored, "t.number"), activity["t.brittle"].Errors, "each event that a rule has no result for counts once")
 	for i := 1; i < len(stored); i++ { // newest first
 		require.Greater(t, number(t, stored[i-1]), number(t, stored[i]), "poll order")
 	}
@@ -124,4 +128,14 @@ func sound(t *testing.T, s *stack.Stack, messages *stack.Messages) {
 	keys, err := s.Store.Keys(t.Context(), store.KeyFilter{SensorRef: "t.numbers", Limit: 1000})
 	require.NoError(t, err)
 	require.Len(t, keys, events, "those of refused payloads are free")
+}
+
+// counted is how many of the events are of the trigger.
+func counted(events []sensor.Event, trigger string) (n int) {
+	for _, e := range events {
+		if e.TriggerRef == trigger {
+			n++
+		}
+	}
+	return n
 }

@@ -24,7 +24,8 @@ import (
 )
 
 // numbers is a pack whose sensor is played by source; small numbers match one rule, all match another, every seventh is
-// refused, and every fifth is of another trigger, which has one rule. Three more rules match all, and hold most of it back.
+// refused, and every fifth is of another trigger, which has one rule. Three more rules match all, and hold most of it back. One
+// has no result for any.
 const numbers = `
 -- pack.yaml --
 ref: t
@@ -52,6 +53,11 @@ action: {ref: core.echo}
 ref: t.fifths
 trigger: t.fifth
 conditions: [{field: event.occurred_at, operator: starts_with, value: "2026-01-01T"}]
+action: {ref: core.echo}
+-- rules/brittle.yaml --
+ref: t.brittle
+trigger: t.number
+cel: payload.n < 0 || payload.nope
 action: {ref: core.echo}
 -- rules/once.yaml --
 ref: t.once
