@@ -44,8 +44,8 @@ func ensured(c condition, holds bool) []Ensured {
 		case !own: // StackStorm's have their own ways with null
 		case holds != c.operator.negative:
 			return c.ensured()
-		case c.operator.name == "is_empty":
-			return c.filled()
+		default:
+			return c.ruledOut()
 		}
 	}
 	return nil
@@ -103,6 +103,8 @@ func (c *clause) ensured() []Ensured {
 		if isNumber {
 			e.Least, e.Most, e.NotZero = number, number, number != 0
 		}
+	case "in", "not_in":
+		c.bounds(&e)
 	case "greater_than":
 		e.Least, e.NotZero = number, number >= 0
 	case "greater_or_equal":
@@ -137,15 +139,16 @@ func (c *clause) ensured() []Ensured {
 	return c.path.ensured(e)
 }
 
-// filled returns what is known if is_empty does not hold: if there is something, it is not empty.
-func (c *clause) filled() []Ensured {
-	e := anyValue(anything | setOf(kindNull))
-	e.There, e.Fewest = false, 1
-	all := c.path.ensured(e)
-	if len(all) == 0 || len(all[len(all)-1].Steps) != len(c.path.segments) {
-		return nil
+// bounds says of a number that is in the clause's list what those in there are.
+func (c *clause) bounds(e *Ensured) {
+	e.Least, e.Most, e.NotZero = math.Inf(1), math.Inf(-1), true
+	for v, ok := c.value.first(); ok; v, ok = v.after(c.value) {
+		if v.kind() != kindNumber {
+			continue
+		}
+		n, _ := strconv.ParseFloat(v.raw(), 64) // what is too large for it is infinite
+		e.Least, e.Most, e.NotZero = min(e.Least, n), max(e.Most, n), e.NotZero && !isZero(v)
 	}
-	return all[len(all)-1:]
 }
 
 // number is what the clause compares with, if that is a number.
@@ -191,3 +194,5 @@ func (p path) ensured(last Ensured) []Ensured {
 	}
 	return all
 }
+
+func isZero(v Value) bool { return v.kind() == kindNumber && parseNumber(v.raw()).head == "" }

@@ -85,10 +85,25 @@ func (a *analysis) assumeCall(e ast.Expr, truth bool, s scope) scope {
 			if object, name := member(call.Target()); object != nil && a.quietly(object, s).kinds&isOptional == 0 {
 				s = a.has(object, name, s)
 			}
-			return s.knowing(a.place(call.Target()), full)
+			return a.reached(call.Target(), s).knowing(a.place(call.Target()), full)
 		}
 	}
 	return s
+}
+
+// reached is the scope if there is a value under an index in brackets with `?`: it is that of a list.
+func (a *analysis) reached(e ast.Expr, s scope) scope {
+	if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != operators.OptIndex {
+		return s
+	}
+	operand := e.AsCall().Args()[0]
+	n, literal := literalInt(e.AsCall().Args()[1])
+	if !literal || n < 0 || a.quietly(operand, s).kinds&isOptional != 0 {
+		return s
+	}
+	long := anything(isList)
+	long.fewest = n + 1
+	return s.knowing(a.place(operand), long)
 }
 
 var (
@@ -172,6 +187,17 @@ func (a *analysis) equal(e, other ast.Expr, equal bool, s scope) scope {
 		fact.kinds = isAny &^ isNull
 	case v.kinds&^isNumber == 0 && v.least == 0 && v.most == 0:
 		fact.notZero = true
+	case v.kinds&^isNumber == 0 && v.least == v.most:
+		switch known := a.quietly(e, s); {
+		case known.kinds&^(isInt|isUint) != 0:
+			return s
+		case known.least == v.least: // the least is out, and so it is one more
+			fact.least = v.least + 1
+		case known.most == v.most:
+			fact.most = v.most - 1
+		default:
+			return s
+		}
 	case v.kinds&^isSized == 0 && v.many == 0:
 		fact.fewest = 1
 		if a.quietly(e, s).kinds != v.kinds {

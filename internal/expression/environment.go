@@ -2,7 +2,9 @@ package expression
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -71,8 +73,10 @@ func newEnvironment(roots []string) (*environ, error) {
 		cel.InterruptCheckFrequency(interruptEvery), cel.Functions(guarded...), //nolint:staticcheck // the one way to put a check before a function
 		cel.OptimizeRegex(precompiled("matches"), precompiled("matches_string")),
 	}}
-	for name := range env.Functions() {
-		e.names = append(e.names, name)
+	for _, name := range slices.Sorted(maps.Keys(env.Functions())) {
+		if !strings.ContainsAny(name, "_@") { // which nobody writes
+			e.names = append(e.names, name)
+		}
 	}
 	return e, nil
 }

@@ -181,6 +181,7 @@ func TestProblems(t *testing.T) {
 		`payload.branch ==`:           `line 1, column 18: syntax error: mismatched input the end`,
 		"payload.ok &&\n  payloda.x":  `line 2, column 3: unknown name "payloda": did you mean "payload"?`,
 		`payload.branch.upperAsci()`:  `unknown name "upperAsci": did you mean "upperAscii"?`,
+		`payload.ok ? "a" : null`:     `? : does not take (dyn, string, null), which are of different types: write dyn(...) around one of them, if it may yield either`,
 		`xyzzy_plugh`:                 `an expression begins at payload, config, event, trigger, sensor, rule, or calls a function`,
 		`1 + "a"`:                     `+ does not take (int, string)`,
 		`event.craeted > ""`:          `line 1, column 6: event has no field "craeted": did you mean "created"?`,

@@ -42,6 +42,7 @@ var (
 	undeclared   = regexp.MustCompile(`^undeclared reference to '([^']*)'.*`)
 	noOverload   = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'$`)
 	expectations = regexp.MustCompile(` expecting (\{.*\}|'.*'|<EOF>)$`)
+	twoTypes     = regexp.MustCompile(`^(_\?_:_\((bool|dyn), |or(Value)?optional_type|\+\(list\(.*\), list\()`)
 	operatorName = regexp.MustCompile(`^[_@]*([^_a-z]+)_*$`)
 )
 
@@ -72,6 +73,10 @@ func (e *environ) message(text string) string {
 		name := m[1]
 		if o := operatorName.FindStringSubmatch(name); o != nil {
 			name = o[1]
+		}
+		if twoTypes.MatchString(name + m[2]) {
+			return fmt.Sprintf("%s does not take %s, which are of different types: write dyn(...) around one of them, if it may yield either",
+				strings.Trim(strings.ReplaceAll(name, "_?_:_", "? :"), "_"), m[2])
 		}
 		return fmt.Sprintf("%s does not take %s: convert what it is given, such as by string(...) or int(...)", name, m[2])
 	}

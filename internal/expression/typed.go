@@ -21,12 +21,13 @@ func (p *Program) checkTypes(s *Schema) Problems {
 	}
 	broken := env.compileFor(p.text, s, cel.DoubleType)
 	return slices.DeleteFunc(whole, func(w Problem) bool {
-		return nullCompared.MatchString(w.Message) || !slices.ContainsFunc(broken, func(b Problem) bool { return b.Line == w.Line && b.Column == w.Column })
+		return fine.MatchString(w.Message) || !slices.ContainsFunc(broken, func(b Problem) bool { return b.Line == w.Line && b.Column == w.Column })
 	})
 }
 
-// nullCompared is about something that is compared with null, and never is: that is needless, and no mistake.
-var nullCompared = regexp.MustCompile(`^[!=]= does not take \((.*, null|null, .*)\)`)
+// fine is what CEL refuses where it knows a type, and takes where it does not: what is compared with null and never is it,
+// which is needless and no mistake, and values of two types of which one is the result, or which one list has.
+var fine = regexp.MustCompile(`^[!=]= does not take \((.*, null|null, .*)\)|, which are of different types: write dyn`)
 
 func (e *environ) compileFor(text string, s *Schema, number *cel.Type) Problems {
 	var options []cel.EnvOption

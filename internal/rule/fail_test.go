@@ -12,13 +12,13 @@ import (
 )
 
 // stock is a schema that says how long its lists are, and what its numbers may be.
-const stock = `{"type": "object", "required": ["items", "two", "few", "pair", "name", "state", "n", "some", "rest", "price", "mixed", "when", "digits", "map", "any", "i", "span"],
+const stock = `{"type": "object", "required": ["items", "two", "few", "pair", "name", "state", "n", "some", "rest", "price", "mixed", "when", "digits", "map", "any", "i", "span", "maybe"],
 	"properties": {
 	"items": {"type": "array", "items": {"$ref": "#/$defs/item"}}, "two": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 4},
 	"few": {"type": "array", "items": {"type": "integer"}, "minItems": 0}, "pair": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": false, "minItems": 2},
 	"name": {"type": "string"}, "state": {"enum": ["up", "down"]}, "n": {"type": "integer"}, "some": {"type": "integer", "minimum": 1}, "rest": {"type": "integer", "minimum": 0, "maximum": 9},
 	"price": {"type": "number"}, "mixed": {"type": ["string", "integer"]}, "when": {"type": "string", "format": "date-time"}, "digits": {"type": "string", "pattern": "^-?[0-9]{1,18}$"},
-	"map": {"type": "object", "additionalProperties": {"type": "integer"}}, "any": {}, "i": {"type": "integer", "minimum": 0}, "span": {"type": "string", "format": "duration"},
+	"map": {"type": "object", "additionalProperties": {"type": "integer"}}, "any": {}, "i": {"type": "integer", "minimum": 0}, "span": {"type": "string", "format": "duration"}, "maybe": {"type": ["integer", "null"]},
 	"closed": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false}},
 	"$defs": {"item": {"type": "object", "required": ["sku", "qty"], "properties": {"sku": {"type": "string"}, "qty": {"type": "integer"}, "note": {"type": "string"}}}}}`
 
@@ -99,7 +99,8 @@ func TestCheckKnowsWhatIsProvidedFor(t *testing.T) {
 		`size(payload.few) == 0 ? 0 : payload.few[0]`, `size(payload.few) != 0 ? payload.few[0] : 0`, `payload.few != [] ? payload.few[0] : 0`,
 		`!(size(payload.few) < 2) ? payload.few[1] : 0`, `size(payload.few) > 1 && payload.few[1] > 0`, `size(payload.few) == 0 || payload.few[0] > 0`,
 		`size(payload.few) == 2 && payload.n > 0 ? payload.few[1] : 0`, `payload.few.exists(x, x > 1) ? payload.few[0] : 0`, `1 in payload.few ? payload.few[0] : 0`,
-		`payload.two[size(payload.two) - 1]`, `payload.two[size(payload.two) - 2]`, `payload.i < size(payload.two) ? payload.two[payload.i] : ""`,
+		`size(payload.two) == 2 ? "" : payload.two[2]`, `payload.few[?1].hasValue() ? payload.few[0] + payload.few[1] : 0`, `has(payload.closed) ? payload.name : null`, `has(payload.closed) ? payload.name : 0`,
+		`optional.of(payload.name).orValue(null)`, `payload.two + payload.few`, `payload.two[size(payload.two) - 1]`, `payload.two[size(payload.two) - 2]`, `payload.i < size(payload.two) ? payload.two[payload.i] : ""`,
 		`payload.n >= 0 && payload.n < size(payload.two) ? payload.two[payload.n] : ""`, `payload.few.first().orValue(0)`, `payload.two.first().value()`,
 		`lists.range(size(payload.few)).map(i, payload.few[i])`, `payload.few.all(i, x, payload.few[i] == x)`,
 		`payload.name in payload.map ? payload.map[payload.name] : 0`, `payload.map[?payload.name].orValue(0)`, `payload.map.map(k, payload.map[k])`, `payload.map.all(k, v, v > 1)`,
@@ -140,6 +141,21 @@ func TestCheckKnowsWhatTheRuleMatches(t *testing.T) {
 		"length equal":         {`[{"field": "few", "operator": "length_equals", "value": 1}]`, ``, `payload.few[0]`, ""},
 		"length equal, beyond": {`[{"field": "few", "operator": "length_equals", "value": 1}]`, ``, `payload.few[1]`, "payload.few has no element 1: it has 1 at most"},
 		"not shorter":          {`[{"not": {"field": "few", "operator": "is_empty"}}]`, ``, `payload.few[0]`, ""},
+		"not null":             {`[{"not": {"field": "maybe", "operator": "is_null"}}]`, ``, `payload.maybe + 1`, ""},
+		"different from null":  {`[{"field": "maybe", "operator": "not_equals", "value": null}]`, ``, `payload.maybe + 1`, ""},
+		"none of a type":       {`[{"not": {"field": "maybe", "operator": "one_of_types", "value": ["null", "string"]}}]`, ``, `payload.maybe + 1`, ""},
+		"no integer":           {`[{"not": {"field": "mixed", "operator": "one_of_types", "value": ["integer"]}}]`, ``, `payload.mixed + "x"`, "payload.mixed may be an integer"},
+		"not in":               {`[{"field": "rest", "operator": "not_in", "value": ["a", 0.0]}]`, ``, `10 / payload.rest`, ""},
+		"in":                   {`[{"field": "rest", "operator": "in", "value": [5, 7]}]`, ``, `10 / payload.rest`, ""},
+		"in, with zero":        {`[{"field": "rest", "operator": "in", "value": [0, 7]}]`, ``, `10 / payload.rest`, "payload.rest may be 0"},
+		"different from zero":  {`[{"field": "rest", "operator": "not_equals", "value": 0}]`, ``, `10 / payload.rest`, ""},
+		"not zero":             {`[{"not": {"field": "rest", "operator": "equals", "value": 0.0}}]`, ``, `10 / payload.rest`, ""},
+		"not less or equal":    {`[{"not": {"field": "rest", "operator": "less_or_equal", "value": 0}}]`, ``, `10 / payload.rest`, ""},
+		"not less":             {`[{"not": {"field": "rest", "operator": "less_than", "value": 0}}]`, ``, `10 / payload.rest`, "payload.rest may be 0"},
+		"neither nor":          {`[{"not": {"any": [{"field": "rest", "operator": "equals", "value": 0}, {"field": "few", "operator": "length_less_than", "value": 1}]}}]`, ``, `payload.few[0] / payload.rest`, ""},
+		"not both":             {`[{"not": {"all": [{"field": "rest", "operator": "equals", "value": 0}, {"field": "few", "operator": "is_empty"}]}}]`, ``, `10 / payload.rest`, "payload.rest may be 0"},
+		"not length 0":         {`[{"not": {"field": "few", "operator": "length_equals", "value": 0}}]`, ``, `payload.few[0]`, ""},
+		"not so long":          {`[{"not": {"field": "few", "operator": "length_greater_or_equal", "value": 2}}]`, ``, `payload.few[2]`, "payload.few has no element 2: it has 1 at most"},
 		"empty":                {`[{"field": "few", "operator": "is_empty"}]`, ``, `payload.name`, ""},
 		"an element":           {`[{"field": "few", "operator": "any", "value": {"field": "item", "operator": "greater_than", "value": 1}}]`, ``, `payload.few[0]`, ""},
 		"no element":           {`[{"field": "few", "operator": "none", "value": {"field": "item", "operator": "greater_than", "value": 1}}]`, ``, `payload.few[0]`, "payload.few may have no element 0"},
