@@ -67,7 +67,7 @@ func (a *analysis) elementAt(e, operand, key ast.Expr, of, k *shape, s scope) *s
 		case root(operand) == "": // what was made of an event
 			level = content
 		case of.stated && of.sized && !of.vague:
-			level = allowed
+			level = of.allowed()
 		}
 		a.note(risk{at: e, level: level, waived: of.waived, about: list, lack: lackElement,
 			what: fmt.Sprintf("%s may have no element %d%s", list, i, a.by(operand)),
@@ -170,7 +170,7 @@ func (a *analysis) absent(e, operand ast.Expr, of *shape, name string) {
 			fix: suggest(name, slices.Sorted(maps.Keys(of.fields)))})
 		return
 	case of.stated && of.required != nil && !of.vague:
-		level = allowed
+		level = of.allowed()
 	}
 	a.note(risk{at: e, level: level, waived: of.waived, about: text, lack: lackField,
 		what: fmt.Sprintf("%s may be missing%s", text, a.by(operand)), fix: fmt.Sprintf("write %s, or add a condition on it", withDefault(text)),

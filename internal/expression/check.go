@@ -44,7 +44,7 @@ func (p *Program) risksOf(s *Schema, given Given, purpose use) []risk {
 		if v.fewest == 0 {
 			r := risk{at: e, level: content, waived: v.waived, what: write(p.ast, e) + " may have no value" + a.by(e), fix: "give it a default by .orValue(...)"}
 			if v.stated {
-				r.level = allowed
+				r.level = v.allowed()
 			}
 			a.note(r)
 		}

@@ -33,7 +33,8 @@ func (r *schemaReader) shape(raw json.RawMessage, depth int) *shape {
 	if json.Unmarshal(raw, &schema) != nil || len(schema) == 0 {
 		return nil
 	}
-	if r.room--; r.room < 0 || depth > maxSchemaDepth {
+	elsewhere := depth > 0 && (schema["$id"] != nil || schema["id"] != nil) // its references begin at itself
+	if r.room--; r.room < 0 || depth > maxSchemaDepth || elsewhere {
 		s := unknown()
 		s.vague = true
 		return s
@@ -52,7 +53,7 @@ func (r *schemaReader) shape(raw json.RawMessage, depth int) *shape {
 
 var schemaTypes = map[string]kinds{"null": isNull, "boolean": isBool, "integer": isInt, "number": isInt | isDouble, "string": isString, "array": isList, "object": isMap}
 
-// types reads type, or else what the other keywords are about.
+// types reads type.
 func (s *shape) types(schema map[string]json.RawMessage) {
 	var names []string
 	if json.Unmarshal(schema["type"], &names) != nil {
@@ -61,16 +62,12 @@ func (s *shape) types(schema map[string]json.RawMessage) {
 			names = []string{name}
 		}
 	}
-	switch {
-	case names != nil:
-		s.kinds, s.stated = 0, true
-		for _, name := range names {
-			s.kinds |= schemaTypes[name]
-		}
-	case schema["properties"] != nil || schema["required"] != nil:
-		s.kinds, s.stated = isMap, true
-	case schema["items"] != nil || schema["prefixItems"] != nil:
-		s.kinds, s.stated = isList, true
+	if names == nil { // what is of another type, other keywords say nothing of
+		return
+	}
+	s.kinds, s.stated = 0, true
+	for _, name := range names {
+		s.kinds |= schemaTypes[name]
 	}
 }
 
@@ -183,6 +180,9 @@ func (r *schemaReader) fields(s *shape, schema map[string]json.RawMessage, depth
 			s.more = unknown()
 		}
 	}
+	if schema["patternProperties"] != nil { // which goes before
+		s.more = unknown()
+	}
 }
 
 func (r *schemaReader) items(s *shape, schema map[string]json.RawMessage, depth int) {
@@ -218,11 +218,17 @@ func (r *schemaReader) combined(s *shape, schema map[string]json.RawMessage, dep
 		list = nil
 		_ = json.Unmarshal(schema[key], &list)
 		var either *shape
+		objects := 0
 		for _, part := range list {
-			either = join(s.part(r.shape(part, depth+1)), either)
+			one := s.part(r.shape(part, depth+1))
+			if one.fields != nil || one.required != nil {
+				objects++
+			}
+			either = join(one, either)
 		}
 		if either != nil {
 			s = meet(s, either)
+			s.either = s.either || objects > 1
 		}
 	}
 	return s
@@ -231,8 +237,8 @@ func (r *schemaReader) combined(s *shape, schema map[string]json.RawMessage, dep
 // resolve returns the part of the schema that a reference leads to; nil if it is not one that is known.
 func (r *schemaReader) resolve(reference json.RawMessage) json.RawMessage {
 	var text string
-	if reference == nil || json.Unmarshal(reference, &text) != nil || !strings.HasPrefix(text, "#") {
-		return nil
+	if reference == nil || json.Unmarshal(reference, &text) != nil || text != "#" && !strings.HasPrefix(text, "#/") {
+		return nil // an anchor, or elsewhere
 	}
 	at := r.root
 	for _, key := range strings.Split(strings.TrimPrefix(text, "#"), "/")[1:] {

@@ -80,7 +80,7 @@ func (a *analysis) division(e ast.Expr, args []ast.Expr, values []*shape) {
 	switch {
 	case by.kinds&(isInt|isUint) == 0: // which is infinite
 	case by.stated && (!math.IsInf(by.least, 0) || by.constants != nil):
-		r.level = allowed
+		r.level = by.allowed()
 	}
 	a.note(r)
 }
@@ -90,6 +90,10 @@ func (a *analysis) conversion(e ast.Expr, to string, arg ast.Expr, v *shape) {
 	text := write(a.ast, arg)
 	if to == "uint" && v.kinds&(isInt|isDouble) != 0 && v.least < 0 {
 		a.depends(e, v, text+" may be negative", "make sure that it is not, such as by a condition")
+	}
+	if to == "timestamp" && v.kinds&isInt != 0 && (v.least < firstSecond || v.most > lastSecond) {
+		a.depends(e, v, text+" may be beyond the year 9999, as milliseconds are, and timestamp() takes seconds",
+			"say minimum and maximum in the trigger's out_schema, or compare it first; and divide milliseconds by 1000")
 	}
 	if v.kinds&isString == 0 || a.converts(e.AsCall().FunctionName(), v) {
 		return
@@ -108,6 +112,12 @@ func (a *analysis) conversion(e ast.Expr, to string, arg ast.Expr, v *shape) {
 	}
 	a.note(r)
 }
+
+// firstSecond and lastSecond are the times that there are: the years 1 to 9999, in seconds since 1970.
+const (
+	firstSecond = -62_135_596_800
+	lastSecond  = 253_402_300_799
+)
 
 // converts says whether all texts that a value may be can be converted.
 func (a *analysis) converts(to string, v *shape) bool {

@@ -80,6 +80,12 @@ func (e *environ) message(text string) string {
 		}
 		return fmt.Sprintf("%s does not take %s: convert what it is given, such as by string(...) or int(...)", name, m[2])
 	}
+	switch {
+	case strings.HasPrefix(text, "invalid argument to has()"):
+		return "has() takes a field behind a dot, such as has(payload.x): of another key ask \"a-b\" in payload"
+	case strings.Contains(text, "exceed"):
+		return text + ": write less, such as conditions for parts of it"
+	}
 	text = expectations.ReplaceAllString(text, "")
 	text = strings.ReplaceAll(text, "'<EOF>'", "the end")
 	return strings.Replace(text, "Syntax error:", "syntax error:", 1)

@@ -14,7 +14,7 @@ func (a *analysis) result(name string, args []ast.Expr, values []*shape, k kinds
 	switch name {
 	case "dyn":
 		return values[0]
-	case operators.Add, operators.Subtract, operators.Multiply:
+	case operators.Add, operators.Subtract, operators.Multiply, operators.Divide:
 		return a.arithmetic(name, args, values, r)
 	case "size":
 		r.least, r.stated = float64(values[0].fewest), values[0].sized
@@ -148,6 +148,13 @@ func (a *analysis) arithmetic(name string, args []ast.Expr, values []*shape, r *
 		r.least, r.most = x.least-y.most, x.most-y.least
 		if size := sizeOf(args[0]); size != nil && y.least > 0 {
 			r.below = a.place(size)
+		}
+	case operators.Divide:
+		if y.least > 0 && y.least == y.most {
+			r.least, r.most = x.least/y.least, x.most/y.least
+			if r.kinds&isDouble == 0 {
+				r.least, r.most = math.Trunc(r.least), math.Trunc(r.most)
+			}
 		}
 	case operators.Multiply:
 		r.notZero = !x.mayBeZero() && !y.mayBeZero()

@@ -135,7 +135,7 @@ func (a *analysis) needs(e, of ast.Expr, v *shape, wanted kinds, what string) {
 // unfit notes that a value may be of kinds that are not taken; 0: of some, with some others.
 func (a *analysis) unfit(e, of ast.Expr, v *shape, bad kinds, what string, always bool) {
 	text := shorten(write(a.ast, of))
-	r := risk{at: e, waived: v.waived, level: allowed, about: text, lack: lackType}
+	r := risk{at: e, waived: v.waived, level: v.allowed(), about: text, lack: lackType}
 	switch {
 	case !v.stated && !always:
 		r.level = unsaid

@@ -131,7 +131,9 @@ func (a *analysis) start(s *Schema, given Given) scope {
 		payload = unknown()
 	}
 	if !payload.stated { // events are objects unless somebody says otherwise
+		stated := payload.fields != nil || payload.required != nil
 		payload = meet(payload, anything(isMap))
+		payload.stated = stated
 	}
 	names["payload"] = payload
 	sc := scope{names: names}

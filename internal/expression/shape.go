@@ -15,6 +15,7 @@ type shape struct {
 	stated bool  // somebody says so: a schema, the rule or the language
 	vague  bool  // more is said of it, in ways that are not looked at
 	waived bool  // nobody can say, and nothing is to be said of it
+	either bool  // it is one of several objects, and others of its fields may say which
 
 	there        bool    // of a field or an element: it is there
 	least, most  float64 // of a number
@@ -118,12 +119,20 @@ func (s *shape) part(p *shape) *shape {
 	if p == nil {
 		p = unknown()
 	}
-	if s.waived && !p.waived {
+	if s.waived && !p.waived || s.either && !p.either {
 		q := *p
-		q.waived = true
+		q.waived, q.either = q.waived || s.waived, q.either || s.either
 		return &q
 	}
 	return p
+}
+
+// allowed is how it is known that a value may be what it is said to be.
+func (s *shape) allowed() level {
+	if s.either {
+		return content
+	}
+	return allowed
 }
 
 // at is what is known of the element of a list.
@@ -158,7 +167,8 @@ func join(x, y *shape) *shape {
 		return x
 	}
 	j := &shape{
-		kinds: x.kinds | y.kinds, stated: x.stated && y.stated, vague: x.vague || y.vague, waived: x.waived || y.waived, there: x.there && y.there,
+		kinds: x.kinds | y.kinds, stated: x.stated && y.stated, vague: x.vague || y.vague, waived: x.waived || y.waived,
+		either: x.either || y.either, there: x.there && y.there,
 		least: math.Inf(1), most: math.Inf(-1), notZero: true, fewest: unbounded, sized: true,
 	}
 	for _, s := range []*shape{x, y} {
@@ -264,6 +274,7 @@ func meet(x, y *shape) *shape {
 	m := *x
 	m.kinds &= y.kinds
 	m.stated, m.vague, m.waived, m.there = x.stated || y.stated, x.vague || y.vague, x.waived || y.waived, x.there || y.there
+	m.either = x.either || y.either
 	m.least, m.most, m.notZero = max(x.least, y.least), min(x.most, y.most), x.notZero || y.notZero
 	m.fewest, m.many, m.sized = max(x.fewest, y.fewest), min(x.many, y.many), x.sized || y.sized
 	if m.constants == nil {

@@ -12,13 +12,13 @@ import (
 )
 
 // stock is a schema that says how long its lists are, and what its numbers may be.
-const stock = `{"type": "object", "required": ["items", "two", "few", "pair", "name", "state", "n", "some", "rest", "price", "mixed", "when", "digits", "map", "any", "i", "span", "maybe"],
+const stock = `{"type": "object", "required": ["items", "two", "few", "pair", "name", "state", "n", "some", "rest", "price", "mixed", "when", "digits", "map", "any", "i", "span", "maybe", "ms"],
 	"properties": {
 	"items": {"type": "array", "items": {"$ref": "#/$defs/item"}}, "two": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 4},
 	"few": {"type": "array", "items": {"type": "integer"}, "minItems": 0}, "pair": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": false, "minItems": 2},
 	"name": {"type": "string"}, "state": {"enum": ["up", "down"]}, "n": {"type": "integer"}, "some": {"type": "integer", "minimum": 1}, "rest": {"type": "integer", "minimum": 0, "maximum": 9},
 	"price": {"type": "number"}, "mixed": {"type": ["string", "integer"]}, "when": {"type": "string", "format": "date-time"}, "digits": {"type": "string", "pattern": "^-?[0-9]{1,18}$"},
-	"map": {"type": "object", "additionalProperties": {"type": "integer"}}, "any": {}, "i": {"type": "integer", "minimum": 0}, "span": {"type": "string", "format": "duration"}, "maybe": {"type": ["integer", "null"]},
+	"map": {"type": "object", "additionalProperties": {"type": "integer"}}, "any": {}, "i": {"type": "integer", "minimum": 0}, "span": {"type": "string", "format": "duration"}, "maybe": {"type": ["integer", "null"]}, "ms": {"type": "integer", "minimum": 0, "maximum": 4102444800000},
 	"closed": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false}},
 	"$defs": {"item": {"type": "object", "required": ["sku", "qty"], "properties": {"sku": {"type": "string"}, "qty": {"type": "integer"}, "note": {"type": "string"}}}}}`
 
@@ -42,6 +42,7 @@ func TestCheckOfWhatMayFail(t *testing.T) {
 		`payload.mixed < 3`:                                           {problem: "payload.mixed may be a text by the trigger's out_schema, which < does not take"},
 		`payload.name * 2`:                                            {problem: "* does not take (string, int)"},
 		`payload.price + 1`:                                           {problem: "payload.price may be an integer or a number with a fraction by the trigger's out_schema, and + does not take all of these together: convert it and compute with fractions, such as double(payload.price) and 1.0"},
+		`timestamp(payload.ms)`:                                       {warning: "payload.ms may be beyond the year 9999, as milliseconds are, and timestamp() takes seconds: say minimum and maximum in the trigger's out_schema, or compare it first; and divide milliseconds by 1000"},
 		`payload.any + 1`:                                             {warning: "nothing says of which type payload.any is, and of another one there are no parameters: say its type in the trigger's out_schema, add a condition such as one_of_types, or convert it by what takes any type, such as json.encode(payload.any)"},
 		`10 / payload.rest`:                                           {problem: "payload.rest may be 0 by the trigger's out_schema, by which nothing can be divided: write payload.rest != 0 ? ... : ..., or add a condition such as greater_than 0"},
 		`10 % payload.n`:                                              {warning: "payload.n may be 0"},
@@ -99,7 +100,7 @@ func TestCheckKnowsWhatIsProvidedFor(t *testing.T) {
 		`size(payload.few) == 0 ? 0 : payload.few[0]`, `size(payload.few) != 0 ? payload.few[0] : 0`, `payload.few != [] ? payload.few[0] : 0`,
 		`!(size(payload.few) < 2) ? payload.few[1] : 0`, `size(payload.few) > 1 && payload.few[1] > 0`, `size(payload.few) == 0 || payload.few[0] > 0`,
 		`size(payload.few) == 2 && payload.n > 0 ? payload.few[1] : 0`, `payload.few.exists(x, x > 1) ? payload.few[0] : 0`, `1 in payload.few ? payload.few[0] : 0`,
-		`size(payload.two) == 2 ? "" : payload.two[2]`, `payload.few[?1].hasValue() ? payload.few[0] + payload.few[1] : 0`, `has(payload.closed) ? payload.name : null`, `has(payload.closed) ? payload.name : 0`,
+		`timestamp(payload.rest)`, `timestamp(payload.ms / 1000)`, `payload.rest < 5 ? timestamp(payload.n > 0 && payload.n < 9 ? payload.n : 0) : null`, `size(payload.two) == 2 ? "" : payload.two[2]`, `payload.few[?1].hasValue() ? payload.few[0] + payload.few[1] : 0`, `has(payload.closed) ? payload.name : null`, `has(payload.closed) ? payload.name : 0`,
 		`optional.of(payload.name).orValue(null)`, `payload.two + payload.few`, `payload.two[size(payload.two) - 1]`, `payload.two[size(payload.two) - 2]`, `payload.i < size(payload.two) ? payload.two[payload.i] : ""`,
 		`payload.n >= 0 && payload.n < size(payload.two) ? payload.two[payload.n] : ""`, `payload.few.first().orValue(0)`, `payload.two.first().value()`,
 		`lists.range(size(payload.few)).map(i, payload.few[i])`, `payload.few.all(i, x, payload.few[i] == x)`,
@@ -275,3 +276,31 @@ func TestCheckOfTemporalAction(t *testing.T) {
 		requireSays(t, odd, c.warning)
 	}
 }
+
+// What a schema says in ways that are not looked at is neither relied on nor held against a rule.
+func TestCheckOfSchemasThatAreNotPlain(t *testing.T) {
+	t.Parallel()
+	const unsaid = "nothing says of which type"
+	for name, c := range map[string]struct{ schema, conditions, template, warning string }{
+		"anchor":            {`{"type": "object", "required": ["x"], "properties": {"x": {"$ref": "#item"}}, "$defs": {"i": {"$anchor": "item", "type": "string"}}}`, `[]`, `payload.x + "a"`, unsaid},
+		"part with an $id":  {`{"type": "object", "required": ["x"], "properties": {"x": {"$id": "https://x.example/x", "type": "object", "required": ["q"], "properties": {"q": {"$ref": "#/$defs/q"}}, "$defs": {"q": {"type": "string"}}}}, "$defs": {"q": {"type": "integer"}}}`, `[]`, `payload.x.q + 1`, unsaid},
+		"pattern":           {`{"type": "object", "required": ["x_a"], "patternProperties": {"^x_": {"type": "string"}}, "additionalProperties": {"type": "integer"}}`, `[]`, `payload.x_a + 1`, unsaid},
+		"no type: object":   {`{"required": ["x"], "properties": {"x": {"required": ["a"], "properties": {"a": {"type": "string"}}}}}`, `[]`, `payload.x.a`, unsaid},
+		"no type: list":     {`{"required": ["x"], "properties": {"x": {"items": {"type": "string"}, "minItems": 1}}}`, `[]`, `payload.x[0]`, unsaid},
+		"one of objects":    {either, `[{"field": "k", "operator": "equals", "value": "a"}]`, `payload.n + 1`, "payload.n may be missing"},
+		"types of each":     {either, `[{"field": "k", "operator": "equals", "value": "a"}]`, `payload.v + 1`, "payload.v may be a text"},
+		"an object or null": {`{"type": "object", "required": ["x"], "properties": {"x": {"anyOf": [{"type": "null"}, {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}}]}}}`, `[{"field": "x.a", "operator": "exists"}]`, `payload.x.a`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wrong, odd := checked(t, c.schema, sensor.Rule{Conditions: json.RawMessage(c.conditions)}, c.template)
+			require.Nil(t, wrong)
+			requireSays(t, odd, c.warning)
+		})
+	}
+}
+
+// either is a schema of objects of two kinds, of which k says which.
+const either = `{"type": "object", "required": ["k"], "oneOf": [
+	{"type": "object", "required": ["n", "v"], "properties": {"k": {"const": "a"}, "n": {"type": "integer"}, "v": {"type": "integer"}}},
+	{"type": "object", "required": ["v"], "properties": {"k": {"const": "b"}, "v": {"type": "string"}}}]}`
