@@ -91,7 +91,7 @@ func (a *analysis) conversion(e ast.Expr, to string, arg ast.Expr, v *shape) {
 	if to == "uint" && v.kinds&(isInt|isDouble) != 0 && v.least < 0 {
 		a.depends(e, v, text+" may be negative", "make sure that it is not, such as by a condition")
 	}
-	if to == "timestamp" && v.kinds&isInt != 0 && (v.least < firstSecond || v.most > lastSecond) {
+	if to == "timestamp" && v.kinds&isInt != 0 && (v.stated || v.kinds == isInt) && (v.least < firstSecond || v.most > lastSecond) {
 		a.depends(e, v, text+" may be beyond the year 9999, as milliseconds are, and timestamp() takes seconds",
 			"say minimum and maximum in the trigger's out_schema, or compare it first; and divide milliseconds by 1000")
 	}

@@ -125,7 +125,15 @@ func (s scope) known(place string, v *shape) *shape {
 
 // start is the scope in which the expressions of a rule stand.
 func (a *analysis) start(s *Schema, given Given) scope {
-	names := known(a.program.rule)
+	sc := s.given(given, known(a.program.rule), a.env)
+	if sc.names[eventsName] != nil {
+		sc.names[eventsName] = a.program.rule.events(s, sc.known("payload", sc.names["payload"]))
+	}
+	return sc
+}
+
+// given is the scope of what is known of an event that a rule matches.
+func (s *Schema) given(given Given, names map[string]*shape, env *environ) scope {
 	payload := s.payload
 	if payload == nil {
 		payload = unknown()
@@ -141,13 +149,25 @@ func (a *analysis) start(s *Schema, given Given) scope {
 		sc = sc.knowing(placeOf("payload", e.Steps...), ensuredShape(e))
 	}
 	if given.cel != nil {
-		other := analysis{program: given.cel, ast: given.cel.ast, env: a.env}
+		other := analysis{program: given.cel, ast: given.cel.ast, env: env}
 		sc = other.assume(given.cel.ast.NativeRep().Expr(), true, sc)
 	}
-	if names[eventsName] != nil {
-		names[eventsName] = a.program.rule.events(s, sc.known("payload", payload))
-	}
 	return sc
+}
+
+// Matched returns what is known of the payloads that a rule matches, besides what the schema says.
+func (s *Schema) Matched(given Given) *Schema {
+	var env *environ
+	names := known(Rule{})
+	if given.cel != nil {
+		var err error
+		if env, err = given.cel.rule.environment(); err != nil {
+			return s
+		}
+		names = known(given.cel.rule)
+	}
+	sc := s.given(given, names, env)
+	return &Schema{payload: sc.known("payload", sc.names["payload"])}
 }
 
 var ensuredKinds = map[string]kinds{"null": isNull, "boolean": isBool, "number": isInt | isDouble, "string": isString, "list": isList, "object": isMap}

@@ -18,7 +18,7 @@ import (
 // checkOrder checks the parameters of a correlation's action, for the event that its enforcement is of.
 func (l *loader) checkOrder(s section, whole sensor.Rule, d *correlation.Definition, parts []part) {
 	r := whole
-	schemas, all := l.partSchemas(d)
+	schemas, all := l.partSchemas(d, parts)
 	if all == nil {
 		return
 	}
@@ -52,15 +52,18 @@ func (l *loader) checkOrder(s section, whole sensor.Rule, d *correlation.Definit
 	}
 }
 
-// partSchemas are what is known of the payloads of a correlation's parts, by name and as a list; nil if a trigger is not known.
-func (l *loader) partSchemas(d *correlation.Definition) (byName map[string]*expression.Schema, all []*expression.Schema) {
+// partSchemas are what is known of the payloads that a correlation's parts match, by name and as a list; nil if a trigger is not known.
+func (l *loader) partSchemas(d *correlation.Definition, parts []part) (byName map[string]*expression.Schema, all []*expression.Schema) {
 	byName = map[string]*expression.Schema{}
-	for _, p := range d.Parts[:d.Required()] {
+	for i, p := range d.Parts[:d.Required()] {
 		t := l.triggers[p.Trigger]
 		if t == nil {
 			return nil, nil
 		}
 		byName[p.Name] = cmp.Or(t.out, expression.NewSchema(nil))
+		if compiled, err := rule.Compile(&parts[i].rule); err == nil { // else it is reported elsewhere
+			byName[p.Name] = compiled.Matched(byName[p.Name])
+		}
 		all = append(all, byName[p.Name])
 	}
 	return byName, all

@@ -192,6 +192,7 @@ out_schema: {type: object, required: [order, amount], properties: {order: {type:
 -- rules/both.yaml --
 ref: shop.both
 trigger: shop.placed
+conditions: [{field: total, operator: greater_than, value: 0}]
 correlate: {within: 10m, group_by: [payload.order], ORDER: [{name: paid, trigger: shop.paid}]}
 `
 	for name, c := range map[string]struct{ order, template, problem, warning string }{
@@ -209,6 +210,7 @@ correlate: {within: 10m, group_by: [payload.order], ORDER: [{name: paid, trigger
 		"as many as parts":        {"then", `events[1].payload.order`, "", ""},
 		"more than parts":         {"then", `events[2].payload.order`, "events may have no element 2", ""},
 		"a division":              {"then", `10 / (group.count - 1)`, "", ""},
+		"what a part matches":     {"and", `10 / events.filter(e, e.part == 'first')[0].payload.total`, "", ""},
 		"a division by 0":         {"then", `10 / payload.amount`, "payload.amount may be 0", ""},
 	} {
 		var warnings pack.Problems
@@ -217,7 +219,7 @@ correlate: {within: 10m, group_by: [payload.order], ORDER: [{name: paid, trigger
 		if c.problem == "" {
 			require.NoError(t, err, name)
 		} else {
-			require.ErrorContains(t, err, "rules/both.yaml:4: action.params.x: column ", name)
+			require.ErrorContains(t, err, "rules/both.yaml:5: action.params.x: column ", name)
 			require.ErrorContains(t, err, c.problem, name)
 		}
 		if c.warning == "" {

@@ -65,3 +65,8 @@ func (c *Compiled) Check(s *expression.Schema) (wrong, warnings *Invalid) {
 	}
 	return wrong, warnings
 }
+
+// Matched returns what is known of the payloads that the rule matches, of those that a schema describes.
+func (c *Compiled) Matched(s *expression.Schema) *expression.Schema {
+	return s.Matched(expression.GivenBy(c.conditions, c.cel))
+}
