@@ -73,19 +73,21 @@ type timestampDocument struct {
 	Part   string `json:"part"`
 }
 
-// keysOf returns the keys that a type takes besides type and secrets.
+// keysOf returns the keys that a type takes besides type.
 func keysOf(kind string) []string {
 	switch kind {
+	case authNone:
+		return nil
 	case authAPIKey:
-		return []string{"header", "query"}
+		return []string{"secrets", "header", "query"}
 	case authBasic:
-		return []string{"username"}
+		return []string{"secrets", "username"}
 	case authHMAC:
-		return []string{"header", "algorithm", "encoding", "key", "prefix", "separator", "signed", "timestamp", "tolerance"}
+		return []string{"secrets", "header", "algorithm", "encoding", "key", "prefix", "separator", "signed", "timestamp", "tolerance"}
 	case "stripe", "slack", "standard-webhooks":
-		return []string{"tolerance"}
+		return []string{"secrets", "tolerance"}
 	}
-	return nil
+	return []string{"secrets"}
 }
 
 func (p *problems) auth(raw json.RawMessage) Auth {
@@ -101,11 +103,14 @@ func (p *problems) auth(raw json.RawMessage) Auth {
 	if err := json.Unmarshal(raw, &keys); err != nil {
 		p.add(err.Error(), "auth")
 	}
-	allowed := append(keysOf(doc.Type), "type", "secrets")
+	allowed := append(keysOf(doc.Type), "type")
 	for key := range keys {
 		if !slices.Contains(allowed, key) {
 			p.add(fmt.Sprintf("type %s has no such key: leave it out", doc.Type), "auth", key)
 		}
+	}
+	if doc.Type == authNone {
+		return Auth{kind: authNone}
 	}
 	a := Auth{kind: doc.Type, secrets: p.secrets(doc.Secrets), username: doc.Username, header: doc.Header, query: doc.Query}
 	switch doc.Type {

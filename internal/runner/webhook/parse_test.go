@@ -32,6 +32,10 @@ func TestParse(t *testing.T) {
 	require.Equal(t, []string{"POST"}, c.Methods)
 	require.Equal(t, FormatAuto, c.Body)
 	require.True(t, c.Allowed(netip.MustParseAddr("192.0.2.2")))
+
+	spelled, err := Parse([]byte(`{"auth": {"type": "none"}}`))
+	require.NoError(t, err)
+	require.Equal(t, c, spelled)
 }
 
 func TestParseProblems(t *testing.T) {
@@ -46,7 +50,8 @@ func TestParseProblems(t *testing.T) {
 		`{"auth": {"type": "bearer"}}`:  "config.auth.secrets: missing: write references",
 		`{"auth": {"type": "bearer", "secrets": ["plain"]}}`:                                              "config.auth.secrets.0: is no reference to a secret",
 		`{"auth": {"type": "bearer", "secrets": ["x${secret:A}"]}}`:                                       "config.auth.secrets.0: is no reference to a secret",
-		auth(`"type": "digest"`):                                                                          `config.auth.type: must be one of "bearer"`,
+		auth(`"type": "digest"`):                                                                          `config.auth.type: must be one of "none", "bearer"`,
+		auth(`"type": "none"`):                                                                            "config.auth.secrets: type none has no such key",
 		auth(`"type": "bearer", "header": "X"`):                                                           "config.auth.header: type bearer has no such key",
 		auth(`"type": "github", "signed": "{body}"`):                                                      "config.auth.signed: type github has no such key",
 		auth(`"type": "basic"`):                                                                           "config.auth.username: missing",
