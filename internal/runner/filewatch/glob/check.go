@@ -14,10 +14,46 @@ func check(pattern string) error {
 	if !doublestar.ValidatePattern(pattern) {
 		return fmt.Errorf("the pattern %q is broken: close its brackets and braces, and write \\ before one that stands for itself", pattern)
 	}
+	if r := backwards(pattern); r != "" {
+		return fmt.Errorf("the range %s of the pattern %q is of no characters: write its lower end first", r, pattern)
+	}
 	if alternatives(pattern) > maxAlternatives {
 		return fmt.Errorf("the braces of %.40q... spell more than %d words: write a pattern for each of fewer", pattern, maxAlternatives)
 	}
 	return nil
+}
+
+// backwards returns the first range of a valid pattern that ends before it begins, and so matches nothing; "": there is none.
+func backwards(pattern string) string {
+	const none = -1
+	text := []rune(pattern)
+	class, low := false, rune(none) // whether a class is open, and what a range could begin with
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text):
+			i++
+			low = text[i]
+		case !class && c == '[':
+			class, low = true, none
+			if i+1 < len(text) && (text[i+1] == '!' || text[i+1] == '^') {
+				i++
+			}
+		case c == ']':
+			class = false
+		case class && low != none && c == '-' && i+1 < len(text) && text[i+1] != ']':
+			i++
+			if text[i] == '\\' && i+1 < len(text) {
+				i++
+			}
+			if text[i] < low {
+				return fmt.Sprintf("%c-%c", low, text[i])
+			}
+			low = none
+		default:
+			low = c
+		}
+	}
+	return ""
 }
 
 // alternatives bounds from above how many words the braces of a pattern can spell.

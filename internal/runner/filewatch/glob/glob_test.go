@@ -76,6 +76,7 @@ func TestBadPatterns(t *testing.T) {
 		"in/*.csv":                          `"in/*.csv" is relative`,
 		"/a/[x":                             `the pattern "[x" is broken`,
 		"/a/{x,y":                           `the pattern "{x,y" is broken`,
+		"/a/x[0-9z-a]":                      `the range z-a of the pattern "x[0-9z-a]" is of no characters`,
 		"/a/{x/y,z}":                        "slash within braces",
 		"/a/" + strings.Repeat("{x,y}", 10): "more than 1000 words",
 		"/a/../b":                           `has the segment ".."`,
@@ -107,6 +108,17 @@ func TestIgnore(t *testing.T) {
 	require.ErrorContains(t, g.Add("a/b"), "write **/a/b")
 	require.ErrorContains(t, g.Add("[a"), "broken")
 	require.ErrorContains(t, g.Add(""), "empty")
+}
+
+// A range that ends before it begins matches nothing.
+func TestBackwards(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{
+		"z-a[0-9_b-a]": "b-a", `[z-\a]`: "z-a", "[!9-0]": "9-0", `[\]-A]`: "]-A", "[é-a]": "é-a",
+		"z-a": "", "[a-a]": "", "[^-A]": "", "[!- ]": "", `[z\-a]`: "", "[z-]": "", "[-a]": "", `\[z-a]`: "", "[a-z-A]": "", "{z-a,[x]}": "",
+	} {
+		require.Equal(t, want, backwards(pattern), pattern)
+	}
 }
 
 // What the walk matches is what the library matches on the whole path.
