@@ -122,6 +122,11 @@ func TestStartSensorRespectsTheLimit(t *testing.T) {
 		require.Contains(t, b.fails(2, command, "more.orders"),
 			"sensor.max_concurrent_sensors (ATTUNE__SENSOR__MAX_CONCURRENT_SENSORS) allows 1")
 	}
+	const note = "not started: 1 sensors run, and sensor.max_concurrent_sensors allows no more"
+	require.Contains(t, b.ok("status", "more.orders"), note)
+	require.NotContains(t, b.ok("status", "shop.orders"), note)
+	b.set("ATTUNE__SENSOR__MAX_CONCURRENT_SENSORS", "2")
+	require.Contains(t, b.ok("status", "more.orders"), "not started yet")
 }
 
 func TestSetCursorOfASensorThatDoesNotRun(t *testing.T) {

@@ -113,11 +113,31 @@ func (s *session) sensorRows(ctx context.Context) ([]sensorRow, error) {
 			rows[i].Since = live.Since
 		}
 	}
-	return rows, annotate(ctx, f, sensors, all, rows)
+	cfg, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	return rows, annotate(ctx, f, sensors, all, rows, notStarted(all, cfg.Sensor.MaxConcurrentSensors))
+}
+
+// notStarted says why a sensor that should run does not, when so many may run at once.
+func notStarted(all map[string]fleet.Live, most int) string {
+	running := 0
+	for _, live := range all {
+		if live.State != workflows.StateFailed {
+			running++
+		}
+	}
+	if running < most {
+		return "not started yet"
+	}
+	return fmt.Sprintf("not started: %d sensors run, and sensor.max_concurrent_sensors allows no more", running)
 }
 
 // annotate says what is in the way of sensors that should run: it asks once for each queue whether a worker listens.
-func annotate(ctx context.Context, f *fleet.Fleet, sensors []sensor.Sensor, all map[string]fleet.Live, rows []sensorRow) error {
+func annotate(ctx context.Context, f *fleet.Fleet, sensors []sensor.Sensor, all map[string]fleet.Live, rows []sensorRow,
+	notStarted string,
+) error {
 	listens := map[string]bool{}
 	for i, def := range sensors {
 		row := &rows[i]
@@ -138,7 +158,7 @@ func annotate(ctx context.Context, f *fleet.Fleet, sensors []sensor.Sensor, all 
 		case all[def.Ref].State == workflows.StateWaiting:
 			row.Note = "`starter status` says what for"
 		default:
-			row.Note = "not started yet"
+			row.Note = notStarted
 		}
 	}
 	return nil

@@ -115,7 +115,13 @@ func (o *operator) status(ctx context.Context, ref string) (sensorStatus, error)
 		status.Note = status.obstacle(def)
 	case errors.Is(err, fleet.ErrNotRunning):
 		status.Note = "it has not run lately"
-		status.State, _ = stateOf(def, fleet.Live{})
+		if status.State, _ = stateOf(def, fleet.Live{}); status.State == stateWaiting {
+			all, err := o.fleet.Live(ctx)
+			if err != nil {
+				return sensorStatus{}, err
+			}
+			status.Note = notStarted(all, o.config.Sensor.MaxConcurrentSensors)
+		}
 	case ctx.Err() != nil:
 		return sensorStatus{}, ctx.Err()
 	default:
