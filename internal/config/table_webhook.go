@@ -34,7 +34,7 @@ func webhookKeys(c *Config) []key {
 		{name: "webhooks.address_rate", value: intValue{field: &w.AddressRate, min: 1, max: 1_000_000, off: true}, fallback: "1000",
 			doc: "Most requests a second from one IPv4 address, or one /64 network of IPv6."},
 		{name: "webhooks.address_connections", value: intValue{field: &w.AddressConnections, min: 1, max: 1_000_000, off: true}, fallback: "500",
-			doc: "Most connections at the same time from one IPv4 address, or one /64 network of IPv6; further ones are closed. Of `webhooks.trusted_proxies`, any number."},
+			doc: "Most connections at the same time from one IPv4 address, or one /64 network of IPv6, and most requests, of which one connection of HTTP/2 or of a proxy has many. Further connections are closed, further requests asked to come again. Of `webhooks.trusted_proxies` itself, any number."},
 		{name: "webhooks.sensor_rate", value: intValue{field: &w.SensorRate, min: 1, max: 1_000_000, off: true}, fallback: "0",
 			doc: "Most requests a second for one sensor; a sensor's config can say otherwise (`rate`)."},
 		{name: "webhooks.delivery_ttl", value: durationValue{field: &w.DeliveryTTL, min: time.Minute, max: 10 * 365 * day}, fallback: "168h",

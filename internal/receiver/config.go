@@ -26,7 +26,8 @@ type Config struct {
 	AcceptTimeout time.Duration // to commit a delivery
 	MaxRequests   int           // at one time
 	AddressRate   float64       // requests a second from one address; 0: any number
-	// AddressConnections is how many connections one address has at a time, unless it is a trusted proxy's; 0: any number.
+	// AddressConnections is how many connections one address has at a time, and how many requests, unless it is a trusted
+	// proxy's; 0: any number.
 	AddressConnections int
 	SensorRate         float64 // requests a second for one sensor that says nothing itself; 0: any number
 

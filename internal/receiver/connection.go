@@ -9,20 +9,48 @@ import (
 	"go.uber.org/zap"
 )
 
-// connections bounds how many connections one address has at a time, so that nobody who only sits there takes the places of
-// others. Trusted proxies have any number: theirs are everybody's.
-type connections struct {
+// crowds bounds how much each address has of something at a time. What trusted proxies have is everybody's, and not bounded.
+type crowds struct {
 	most    int // 0: any number
 	trusted []netip.Prefix
-	refused func(netip.Addr)
 
 	mu   sync.Mutex
 	open map[netip.Addr]int
-	held map[net.Conn]netip.Addr
 }
 
-func newConnections(most int, trusted []netip.Prefix, refused func(netip.Addr)) *connections {
-	return &connections{most: most, trusted: trusted, refused: refused, open: map[netip.Addr]int{}, held: map[net.Conn]netip.Addr{}}
+func newCrowds(most int, trusted []netip.Prefix) *crowds {
+	return &crowds{most: most, trusted: trusted, open: map[netip.Addr]int{}}
+}
+
+// enter counts one more of an address, until leave is called; false when there are too many.
+func (c *crowds) enter(address netip.Addr) (leave func(), ok bool) {
+	if c.most == 0 || contains(c.trusted, address) {
+		return func() {}, true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	who := subject(address)
+	if c.open[who] >= c.most {
+		return nil, false
+	}
+	c.open[who]++
+	return func() { c.leave(who) }, true
+}
+
+func (c *crowds) leave(who netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[who]--; c.open[who] == 0 {
+		delete(c.open, who)
+	}
+}
+
+// connections bounds how many connections one address has at a time, so that nobody who only sits there takes the places of
+// others.
+type connections struct {
+	crowds  *crowds
+	refused func(netip.Addr)
+	held    sync.Map // func() to call when it ends, by net.Conn
 }
 
 // changed is told by the server what becomes of a connection, and closes one that is too many before it is read.
@@ -30,40 +58,17 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		address := parseAddress(conn.RemoteAddr().String())
-		if !c.admit(conn, address) {
+		leave, ok := c.crowds.enter(address)
+		if !ok {
 			c.refused(address)
 			_ = conn.Close() // the server finds out and forgets it
+			return
 		}
+		c.held.Store(conn, leave)
 	case http.StateClosed, http.StateHijacked:
-		c.release(conn)
-	}
-}
-
-func (c *connections) admit(conn net.Conn, address netip.Addr) bool {
-	if c.most == 0 || contains(c.trusted, address) {
-		return true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	who := subject(address)
-	if c.open[who] >= c.most {
-		return false
-	}
-	c.open[who]++
-	c.held[conn] = who
-	return true
-}
-
-func (c *connections) release(conn net.Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	who, ok := c.held[conn]
-	if !ok {
-		return
-	}
-	delete(c.held, conn)
-	if c.open[who]--; c.open[who] == 0 {
-		delete(c.open, who)
+		if leave, ok := c.held.LoadAndDelete(conn); ok {
+			leave.(func())()
+		}
 	}
 }
 

@@ -57,6 +57,11 @@ func (r *Receiver) handle(q *request) answer {
 	if wait, ok := r.addresses.allow(q.remote, q.at); !ok {
 		return later(http.StatusTooManyRequests, "address_rate", "too many requests from this address", wait)
 	}
+	leave, ok := r.senders.enter(q.remote) // connections do not bound them: one of HTTP/2, or of a proxy, has many
+	if !ok {
+		return later(http.StatusTooManyRequests, "address_requests", "too many requests at once from this address", time.Second)
+	}
+	defer leave()
 	if a, ok := r.find(q); !ok {
 		return a
 	}

@@ -211,6 +211,32 @@ func TestConnectionLimit(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, proxied.post(t, "a.b", "{}").status)
 }
 
+// One address has so many requests in hand at a time, too, however few connections they come by.
+func TestRequestsOfAnAddress(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *receiver.Config) {
+		c.AddressConnections, c.TrustedProxies = 2, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	}, hook("a.b", `{"auth": "none"}`))
+	const slow = "POST /webhooks/a.b HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Length: 9\r\n\r\n"
+	var idle []net.Conn
+	for range 2 {
+		idle = append(idle, b.talk(t, slow))
+	}
+	var got reply
+	require.Eventually(t, func() bool {
+		got = b.post(t, "a.b", "{}", "X-Forwarded-For", "192.0.2.1")
+		return got.status == http.StatusTooManyRequests
+	}, wait, time.Millisecond)
+	require.Equal(t, "1", got.header.Get("Retry-After"))
+	require.Positive(t, b.metrics.get("refused  address_requests"))
+	require.Equal(t, http.StatusAccepted, b.post(t, "a.b", "{}", "X-Forwarded-For", "192.0.2.2").status, "others are not touched")
+	require.Equal(t, http.StatusAccepted, b.post(t, "a.b", "{}").status, "nor is the proxy")
+	require.NoError(t, idle[0].Close())
+	require.Eventually(t, func() bool {
+		return b.post(t, "a.b", "{}", "X-Forwarded-For", "192.0.2.1").status == http.StatusAccepted
+	}, wait, time.Millisecond, "once there is room")
+}
+
 // A query of more parameters than anybody decodes is refused, and not taken for an empty one.
 func TestQueryLimit(t *testing.T) {
 	t.Parallel()

@@ -49,6 +49,7 @@ type Receiver struct {
 	routes      atomic.Pointer[routes]
 	slots       chan struct{}
 	addresses   *addressLimits
+	senders     *crowds        // of requests
 	complaint   rate.Sometimes // about deliveries that could not be stored
 	crowd       rate.Sometimes // about connections that were too many
 	now         func() time.Time
@@ -65,8 +66,10 @@ func New(c Config) (*Receiver, error) {
 	c = c.withDefaults()
 	r := &Receiver{
 		config: c, slots: make(chan struct{}, c.MaxRequests), addresses: newAddressLimits(c.AddressRate), now: time.Now,
+		senders:   newCrowds(c.AddressConnections, c.TrustedProxies),
 		complaint: rate.Sometimes{Interval: complainEvery}, crowd: rate.Sometimes{Interval: complainEvery},
 	}
+	open := &connections{crowds: newCrowds(c.AddressConnections, c.TrustedProxies), refused: r.refusedConnection}
 	errorLog, err := zap.NewStdLogAt(c.Logger, zap.DebugLevel) // of clients that break off
 	if err != nil {
 		return nil, fmt.Errorf("receiver: %w", err)
@@ -79,7 +82,7 @@ func New(c Config) (*Receiver, error) {
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    c.MaxHeader,
 		ErrorLog:          errorLog,
-		ConnState:         newConnections(c.AddressConnections, c.TrustedProxies, r.refusedConnection).changed,
+		ConnState:         open.changed,
 	}
 	if c.CertificateFile != "" {
 		r.certificate = &certificate{config: c}
