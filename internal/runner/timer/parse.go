@@ -92,7 +92,11 @@ func Past(config json.RawMessage, now time.Time) sensor.ConfigProblems {
 			path, key, text = nil, "end", doc.End
 		}
 		if text != "" {
-			p.addOnce(fmt.Sprintf("%s is over: it will not be due any more; a tick of the last catch_up_window may still fire", text), append(path, key)...)
+			message := text + " is over: it will not be due any more"
+			if _, missed := s.Next(now.Add(-t.CatchUpWindow - 1)); missed {
+				message += "; a tick of the last catch_up_window may still fire"
+			}
+			p.addOnce(message, append(path, key)...)
 		}
 	}
 	return sensor.ConfigProblems(p)

@@ -101,9 +101,10 @@ func TestPast(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
-		`{at: 2026-11-26T11:59:00Z}`:                                                    "config.at: 2026-11-26T11:59:00Z is over",
+		`{at: 2026-11-26T11:59:00Z}`:                                                    "config.at: 2026-11-26T11:59:00Z is over: it will not be due any more; a tick of the last catch_up_window may still fire",
 		`{at: 2026-11-26T12:01:00Z}`:                                                    "",
 		`{cron: "@daily", end: "2026-11-25"}`:                                           "config.end: 2026-11-25 is over",
+		`{cron: "@daily", end: "2026-11-25", catch_up_window: 2d}`:                      "may still fire",
 		`{cron: "@daily", end: "2027-11-25"}`:                                           "",
 		`{cron: "@daily", start: "2030-01-01"}`:                                         "",
 		`{schedules: [{every: 1h}, {at: "2025-11-26T09:00"}]}`:                          "config.schedules.1.at: 2025-11-26T09:00 is over",
@@ -118,6 +119,7 @@ func TestPast(t *testing.T) {
 		}
 		require.Len(t, found, 1, text)
 		require.ErrorContains(t, found, want, text)
+		require.Equal(t, strings.Contains(want, "may still fire"), strings.Contains(found.Error(), "may still fire"), text)
 	}
 }
 
