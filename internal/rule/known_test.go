@@ -137,30 +137,39 @@ func (p *phraser) rule(t *testing.T) (of *sensor.Rule, condition *rule.Compiled)
 
 // conditions are a clause or two, mostly on what an expression uses.
 func (p *phraser) conditions(expression string) json.RawMessage {
-	clause := func() string {
+	positive := func() string {
 		field := p.path("sinlob0")
 		for range 10 {
 			if w := pick(p.Rand, p.ways...); strings.Contains(expression, w.path) {
 				field = "payload" + w.path
 			}
 		}
-		switch p.IntN(8) {
+		switch p.IntN(9) {
 		case 0:
-			return fmt.Sprintf(`{"field": %q, "operator": "exists"}`, field)
+			return fmt.Sprintf(`{"field": %q, "operator": %q}`, field, pick(p.Rand, "exists", "not_exists", "is_null"))
 		case 1:
-			return fmt.Sprintf(`{"field": %q, "operator": %q, "value": %d}`, field, pick(p.Rand, "greater_than", "less_or_equal"), p.IntN(3)-1)
+			return fmt.Sprintf(`{"field": %q, "operator": %q, "value": %d}`, field, pick(p.Rand, "greater_than", "greater_or_equal", "less_than", "less_or_equal"), p.IntN(3)-1)
 		case 2:
-			return fmt.Sprintf(`{"field": %q, "operator": "length_greater_or_equal", "value": %d}`, field, p.IntN(3))
+			return fmt.Sprintf(`{"field": %q, "operator": %q, "value": %d}`, field,
+				pick(p.Rand, "length_greater_or_equal", "length_greater_than", "length_less_than", "length_less_or_equal", "length_equals"), p.IntN(3))
 		case 3:
-			return fmt.Sprintf(`{"not": {"field": %q, "operator": "is_empty"}}`, field)
+			return fmt.Sprintf(`{"field": %q, "operator": "is_empty"}`, field)
 		case 4:
-			return fmt.Sprintf(`{"field": %q, "operator": "one_of_types", "value": ["string", "list"]}`, field)
+			return fmt.Sprintf(`{"field": %q, "operator": "one_of_types", "value": [%s]}`, field, pick(p.Rand, `"string", "list"`, `"null"`, `"integer", "null"`, `"number"`))
 		case 5:
-			return fmt.Sprintf(`{"field": %q, "operator": "not_equals", "value": 0}`, field)
+			return fmt.Sprintf(`{"field": %q, "operator": %q, "value": %s}`, field, pick(p.Rand, "equals", "not_equals"), pick(p.Rand, "0", "0.0", "null", `""`, "2"))
 		case 6:
 			return fmt.Sprintf(`{"field": "%s[*]", "operator": "exists"}`, field)
+		case 7:
+			return fmt.Sprintf(`{"field": %q, "operator": "between", "value": [%d, 3]}`, field, p.IntN(3)-1)
 		}
-		return fmt.Sprintf(`{"field": %q, "operator": "in", "value": ["a", 1, 2]}`, field)
+		return fmt.Sprintf(`{"field": %q, "operator": %q, "value": [%s]}`, field, pick(p.Rand, "in", "not_in"), pick(p.Rand, `"a", 1, 2`, `0`, `0, null`, `2.5, "0"`))
+	}
+	clause := func() string {
+		if p.IntN(3) == 0 {
+			return `{"not": ` + positive() + `}`
+		}
+		return positive()
 	}
 	if p.IntN(2) == 0 {
 		return json.RawMessage("[" + clause() + "]")
