@@ -182,6 +182,7 @@ func TestProblems(t *testing.T) {
 		"payload.ok &&\n  payloda.x":                   `line 2, column 3: unknown name "payloda": did you mean "payload"?`,
 		`payload.branch.upperAsci()`:                   `unknown name "upperAsci": did you mean "upperAscii"?`,
 		`payload.ok ? "a" : null`:                      `? : does not take (dyn, string, null), which are of different types: write dyn(...) around one of them, if it may yield either`,
+		`payload.branch = "main"`:                      `line 1, column 16: syntax error: = compares nothing: write ==`,
 		`has(payload["a-b"])`:                          `has() takes a field behind a dot, such as has(payload.x): of another key ask "a-b" in payload`,
 		`xyzzy_plugh`:                                  `an expression begins at payload, config, event, trigger, sensor, rule, or calls a function`,
 		`1 + "a"`:                                      `+ does not take (int, string)`,

@@ -83,6 +83,8 @@ func (e *environ) message(text string) string {
 	switch {
 	case strings.HasPrefix(text, "invalid argument to has()"):
 		return "has() takes a field behind a dot, such as has(payload.x): of another key ask \"a-b\" in payload"
+	case strings.Contains(text, "token recognition error at: '="):
+		return "syntax error: = compares nothing: write =="
 	case strings.Contains(text, "exceed"):
 		return text + ": write less, such as conditions for parts of it"
 	}
