@@ -101,8 +101,7 @@ func (l *loop) endPoll(ctx workflow.Context, polled activities.PollResult) error
 	l.last.Suppressed += polled.Suppressed
 	l.ended = l.started
 	l.carry.NextPoll = l.following(now, polled)
-	l.recover()
-	if p.Waiting == "" {
+	if recovered := l.recover(); p.Waiting == "" && !recovered {
 		return nil
 	}
 	p.Waiting, p.WaitingSince = "", time.Time{}
@@ -128,12 +127,15 @@ func (l *loop) following(now time.Time, polled activities.PollResult) time.Time 
 	return nextPoll(now, l.spec.PollInterval, l.ref)
 }
 
-// recover notes that a failure is over.
-func (l *loop) recover() {
-	if l.attempt > 1 && !l.recovered {
-		l.recovered = true
-		l.carry.Progress.Recoveries++
+// recover notes that a failure is over, and says whether there was one. The state has to be entered anew before the run
+// continues as new: what it says then is what a retry of the next run finds.
+func (l *loop) recover() bool {
+	if l.attempt == 1 || l.recovered {
+		return false
 	}
+	l.recovered = true
+	l.carry.Progress.Recoveries++
+	return true
 }
 
 // finish works off what is stored and completes the workflow.

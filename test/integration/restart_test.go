@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -202,4 +203,34 @@ func reconciled(t *testing.T, s *stack.Stack, times int) {
 			return expect(status.LastRun.After(before), "the manager last looked at %s", status.LastRun)
 		})
 	}
+}
+
+// A failure begins when it does, whatever failed before it: what the engine restarts says what its first run began with.
+func TestAFailureAfterARecoveryBeginsAnew(t *testing.T) {
+	t.Parallel()
+	s := stack.New(t, map[string]string{"SENSOR__RESTART_BACKOFF": "2s"})
+	mood := newMood(t, "bad")
+	s.StartWorker()
+	s.Apply(moody, "t.moody.mood="+mood.path)
+	in := func(state workflows.State) (l fleet.Live) {
+		s.Eventually(func(ctx context.Context) error {
+			all, err := s.Fleet.Live(ctx)
+			l = all["t.moody"]
+			return errors.Join(err, expect(l.State == state, "it is %+v", l))
+		})
+		return l
+	}
+	first := in(workflows.StateBackingOff)
+	mood.set(t, "good")
+	recovered := in(workflows.StateRunning)
+	require.True(t, recovered.Since.After(first.Since))
+	mood.set(t, "bad")
+	s.Eventually(func(ctx context.Context) error {
+		runs, err := s.Fleet.History(ctx, "t.moody", 10)
+		if err != nil {
+			return err
+		}
+		return expect(len(runs) >= 4 && runs[0].Attempt == 2, "runs are %+v", runs)
+	})
+	require.True(t, in(workflows.StateBackingOff).Since.After(recovered.Since))
 }
