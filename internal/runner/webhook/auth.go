@@ -92,7 +92,7 @@ func keysOf(kind string) []string {
 
 func (p *problems) auth(raw json.RawMessage) Auth {
 	if len(raw) == 0 || raw[0] == '"' {
-		return Auth{kind: authNone}
+		return p.word(raw)
 	}
 	var doc authDocument
 	var keys map[string]json.RawMessage
@@ -127,6 +127,21 @@ func (p *problems) auth(raw json.RawMessage) Auth {
 		a = p.preset(doc, a)
 	}
 	return a
+}
+
+// word reads an auth that is no object: none, which has to be written.
+func (p *problems) word(raw json.RawMessage) Auth {
+	const example = `such as {type: bearer, secrets: ["${secret:SHOP_WEBHOOK}"]}, or none to take what anybody sends`
+	var word string
+	switch err := json.Unmarshal(raw, &word); {
+	case len(raw) == 0:
+		p.add("missing: write how senders prove who they are, "+example, "auth")
+	case err != nil:
+		p.add(err.Error(), "auth")
+	case word != authNone:
+		p.add(fmt.Sprintf("%.60q is not enough: write an object, %s", word, example), "auth")
+	}
+	return Auth{kind: authNone}
 }
 
 func (p *problems) username(name string) {

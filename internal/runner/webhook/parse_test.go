@@ -43,9 +43,9 @@ func TestParseProblems(t *testing.T) {
 	auth := func(fields string) string { return `{"auth": {"secrets": ["${secret:A}"], ` + fields + `}}` }
 	with := func(fields string) string { return `{"auth": "none", ` + fields + `}` }
 	for config, want := range map[string]string{
-		`{}`:                            "config.auth: missing, the schema requires it",
+		`{}`:                            "config.auth: missing: write how senders prove who they are, such as {type: bearer, secrets: [\"${secret:SHOP_WEBHOOK}\"]}, or none",
+		`{"auth": "bearer"}`:            `config.auth: "bearer" is not enough: write an object, such as {type: bearer, `,
 		`{"auth": null}`:                "config.auth: got null, want string or object",
-		`{"auth": "bearer"}`:            `config.auth: must be "none"`,
 		`{"auth": "none", "paht": "x"}`: "config.paht: unknown key, the schema allows no such",
 		`{"auth": {"type": "bearer"}}`:  "config.auth.secrets: missing: write references",
 		`{"auth": {"type": "bearer", "secrets": ["plain"]}}`:                                              "config.auth.secrets.0: is no reference to a secret",
