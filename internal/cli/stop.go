@@ -13,6 +13,9 @@ import (
 // stopTimeout is how long a command waits for a sensor to finish what it has in hand.
 const stopTimeout = time.Minute
 
+// silence is how long it waits before it says what for.
+const silence = 3 * time.Second
+
 func newStopSensor(s *session) *cobra.Command {
 	var timeout time.Duration
 	var wait, noWait bool
@@ -114,7 +117,13 @@ func (o *operator) restart(ctx context.Context, ref string, timeout time.Duratio
 func (o *operator) wait(ctx context.Context, ref string, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := o.fleet.Wait(ctx, ref)
+	brief, done := context.WithTimeout(ctx, silence)
+	defer done()
+	err := o.fleet.Wait(brief, ref)
+	if expired(brief, err) && ctx.Err() == nil {
+		o.say("sensor %s first finishes what it has in hand", ref)
+		err = o.fleet.Wait(ctx, ref)
+	}
 	if expired(ctx, err) {
 		return fmt.Errorf("sensor %q has not stopped within %s: it does once a worker has finished what it has in hand; "+
 			"`starter status %s` shows how it is", ref, timeout, ref)
