@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +41,7 @@ func newReplay(s *session) *cobra.Command {
 		Short: "Match events that are there with the rules as they are now",
 		Long: `Match events that are there with the rules as they are now, and order the actions of those that match: real
 enforcements, which are published. One that an event has of a rule already is never doubled, unless --force repeats it.
-Shadow rules order nothing here either. Rules that hold back matches, by a throttle, are left out.
+Shadow rules order nothing here either. Rules that order by groups of events, by a throttle or a correlation, are left out.
 
 A worker does it, as the workflow replay:ID, at most --rate enforcements a second. The command shows how far it is. It may
 be interrupted: the replay goes on, --attach shows it again, and --stop ends it.`,
@@ -90,6 +91,11 @@ func (s *session) replay(ctx context.Context, f replayFlags) error {
 	order, err := o.replayOrder(ctx, f)
 	if err != nil {
 		return err
+	}
+	if f.attach == 0 && len(f.rules) == 0 {
+		if err := o.sayLeftOut(ctx, f); err != nil {
+			return err
+		}
 	}
 	if err := o.fleet.StartReplay(ctx, order); err != nil {
 		return fmt.Errorf("replay %d is ordered, and `starter replay --attach %[1]d` begins it: %w", order.ID, err)
@@ -200,6 +206,8 @@ func (o *operator) followReplay(ctx context.Context, order sensor.Replay) error 
 	}()
 	look := time.NewTicker(replayLook)
 	defer look.Stop()
+	patience := time.NewTimer(emitTimeout)
+	defer patience.Stop()
 	for {
 		select {
 		case end := <-done:
@@ -213,6 +221,12 @@ func (o *operator) followReplay(ctx context.Context, order sensor.Replay) error 
 			return o.showReplay(order, end.status)
 		case <-look.C:
 			o.lookAtReplay(ctx, order, bar)
+		case <-patience.C:
+			if _, err := o.askReplay(ctx, order.ID); err != nil && ctx.Err() == nil {
+				bar.clear()
+				fmt.Fprintf(o.env.Stderr, "no worker has taken replay %d up within %s: it begins when one runs, also if this command is interrupted\n",
+					order.ID, emitTimeout)
+			}
 		}
 	}
 }
@@ -222,11 +236,41 @@ func (o *operator) lookAtReplay(ctx context.Context, order sensor.Replay, bar *p
 	if bar.w == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	if status, err := o.fleet.ReplayStatus(ctx, order.ID); err == nil {
+	if status, err := o.askReplay(ctx, order.ID); err == nil {
 		bar.show(status.Events, order.Events, "%d of %d events, %d enforcements", status.Events, order.Events, status.Enforcements)
 	}
+}
+
+func (o *operator) askReplay(ctx context.Context, id int64) (workflows.ReplayStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	return o.fleet.ReplayStatus(ctx, id)
+}
+
+// sayLeftOut names the rules that a replay of all rules leaves out although they are enabled.
+func (o *operator) sayLeftOut(ctx context.Context, f replayFlags) error {
+	filter := store.RuleFilter{TriggerRef: f.trigger}
+	if f.event != 0 {
+		event, err := o.store.Event(ctx, f.event)
+		if err != nil {
+			return err
+		}
+		filter.TriggerRef = event.TriggerRef
+	}
+	rules, err := o.store.Rules(ctx, filter)
+	if err != nil {
+		return err
+	}
+	var refs []string
+	for _, r := range rules {
+		if ref := sensor.WholeOf(r.Ref); r.Enabled && !r.Shadow && len(r.Throttle)+len(r.Correlation) > 0 && !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	if len(refs) > 0 {
+		o.say("left out, since they order by groups of events: %s", shorten(strings.Join(refs, ", ")))
+	}
+	return nil
 }
 
 func (o *operator) showReplay(order sensor.Replay, status workflows.ReplayStatus) error {

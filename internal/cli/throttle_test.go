@@ -62,6 +62,7 @@ func TestThrottledRules(t *testing.T) {
 	once := decode[[]struct{ ID int64 }](t, b.ok("enforcements", "--rule", "shop.once", "-o", "json"))
 	require.Regexp(t, `answers +2 suppressed: events 2, 3\n`, b.ok("enforcement", fmt.Sprint(once[0].ID)))
 	require.Contains(t, b.fails(2, "replay", "--since", "1h", "--rules", "shop.once"), "rule shop.once has a throttle, which a replay would go against")
+	require.Contains(t, b.ok("replay", "--since", "1h", "--detach"), "left out, since they order by groups of events: shop.gather, shop.once, shop.pair\n")
 }
 
 // Once its time has come, a group's enforcement tells of all, and a match says which one lists it.
