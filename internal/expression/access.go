@@ -42,7 +42,7 @@ func (a *analysis) index(e ast.Expr, s scope) *shape {
 
 // elementAt is an element of a list.
 func (a *analysis) elementAt(e, operand, key ast.Expr, of, k *shape, s scope) *shape {
-	v := of.element()
+	v := a.element(of)
 	i, literal := literalInt(key)
 	if literal && i >= 0 {
 		v = of.at(i)

@@ -17,6 +17,7 @@ type analysis struct {
 	program *Program
 	ast     *cel.Ast
 	env     *environ
+	effort  *Effort // of the whole rule
 	risks   []risk
 	ahead   int // how many operands of && and || are looked at before their time
 	steps   int // that it took so far
@@ -28,6 +29,9 @@ const maxSteps = 10_000
 
 // value returns what is known of what an expression yields, and notes what may fail.
 func (a *analysis) value(e ast.Expr, s scope) *shape {
+	if !a.effort.take(1) {
+		return waived()
+	}
 	a.steps++
 	var v *shape
 	switch e.Kind() {
@@ -222,7 +226,7 @@ func times(x, y int) int {
 
 // variables are what is known of the variables of a loop.
 func (a *analysis) variables(c ast.ComprehensionExpr, over *shape, s scope) map[string]*shape {
-	element := over.element()
+	element := a.element(over)
 	key := sure(0)
 	if over.kinds&isList != 0 {
 		index := sure(isInt)
@@ -244,6 +248,12 @@ func (a *analysis) variables(c ast.ComprehensionExpr, over *shape, s scope) map[
 		return map[string]*shape{c.IterVar(): key}
 	}
 	return map[string]*shape{c.IterVar(): join(key, element)}
+}
+
+// element is what is known of the elements of a value.
+func (a *analysis) element(of *shape) *shape {
+	a.effort.take(len(of.fields) + len(of.prefix))
+	return of.element()
 }
 
 // branch looks at what may not be evaluated: what may fail in it is not certain to.
@@ -307,7 +317,7 @@ func (a *analysis) call(e ast.Expr, s scope) *shape {
 // free says whether an expression cannot fail. It does not look far.
 func (a *analysis) free(e ast.Expr, s scope) bool {
 	const far = 3
-	if a.ahead >= far || a.steps > maxSteps {
+	if a.ahead >= far || a.steps > maxSteps || a.effort.spent() {
 		return false
 	}
 	a.ahead++

@@ -9,7 +9,7 @@ import (
 
 // assume is the scope with what is known if an expression has a result, and that is true, or false.
 func (a *analysis) assume(e ast.Expr, truth bool, s scope) scope {
-	if a.steps > maxSteps {
+	if a.steps > maxSteps || a.effort.spent() {
 		return s
 	}
 	s = a.evaluated(e, s)
@@ -119,7 +119,7 @@ var (
 
 // quietly is what is known of a value, of which what may fail is not noted: it is elsewhere.
 func (a *analysis) quietly(e ast.Expr, s scope) *shape {
-	if a.steps > maxSteps {
+	if a.steps > maxSteps || a.effort.spent() {
 		return anything(isAny)
 	}
 	from := len(a.risks)
@@ -304,6 +304,9 @@ func (a *analysis) in(e, of ast.Expr, s scope) scope {
 
 // evaluated is the scope with what must be there for an expression to have a result.
 func (a *analysis) evaluated(e ast.Expr, s scope) scope {
+	if !a.effort.take(1) {
+		return s
+	}
 	a.steps++
 	switch e.Kind() {
 	case ast.SelectKind:

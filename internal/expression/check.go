@@ -12,12 +12,17 @@ import (
 // Check compares the expression with what payloads are like. Problems are certain: no payload of that schema could do.
 // Warnings are probably slips, such as a field that the schema does not have.
 func (p *Program) Check(s *Schema) (problems, warnings Problems) {
+	return (&view{schema: s}).check(p)
+}
+
+func (v *view) check(p *Program) (problems, warnings Problems) {
+	s := v.schema
 	if s.payload == nil {
 		return nil, nil
 	}
 	f := finder{ast: p.ast, shapes: map[string]*shape{"payload": s.payload}, where: "the trigger's out_schema"}
 	f.visit()
-	return p.checkTypes(s), f.found
+	return v.checkTypes(p), f.found
 }
 
 // use is what becomes of what an expression yields.
@@ -32,14 +37,10 @@ const (
 )
 
 // risksOf returns what may fail when the expression is evaluated for that use.
-func (p *Program) risksOf(s *Schema, given Given, purpose use) []risk {
-	env, err := p.rule.environment()
-	if err != nil {
-		return nil
-	}
-	a := &analysis{program: p, ast: p.ast, env: env}
+func (a *analysis) risksOf(start scope, purpose use) []risk {
+	p := a.program
 	e := p.ast.NativeRep().Expr()
-	v := a.value(e, a.start(s, given))
+	v := a.value(e, start)
 	if v.kinds&isOptional != 0 {
 		if v.fewest == 0 {
 			r := risk{at: e, level: content, waived: v.waived, what: write(p.ast, e) + " may have no value" + a.by(e), fix: "give it a default by .orValue(...)"}
@@ -69,9 +70,17 @@ func (p *Program) risksOf(s *Schema, given Given, purpose use) []risk {
 }
 
 // look returns what is wrong with the expression, what is probably a slip, and what else may fail.
-func (p *Program) look(s *Schema, given Given, purpose use) (wrong, slips Problems, risks []risk) {
-	wrong, slips = p.Check(s)
-	for _, r := range p.risksOf(s, given, purpose) {
+func (v *view) look(p *Program, purpose use) (wrong, slips Problems, risks []risk) {
+	wrong, slips = v.check(p)
+	a := v.analysis(p)
+	if a == nil || v.effort.spent() {
+		return wrong, slips, nil
+	}
+	found := a.risksOf(v.scope(a), purpose)
+	if v.effort.spent() {
+		slips = append(slips, p.problemAt(p.ast.NativeRep().Expr(), "%s", endOfEffort))
+	}
+	for _, r := range found {
 		at := p.problemAt(r.at, "")
 		here := func(q Problem) bool { return q.Line == at.Line && q.Column == at.Column }
 		switch {
@@ -89,8 +98,9 @@ func (p *Program) look(s *Schema, given Given, purpose use) (wrong, slips Proble
 
 // CheckCondition is Check for the condition of a rule, which does not hold where it has no result: that is a warning where it
 // is known that it may have none.
-func (p *Program) CheckCondition(s *Schema, given Given) (problems, warnings Problems) {
-	problems, warnings, risks := p.look(s, given, asCondition)
+func (p *Program) CheckCondition(s *Schema, given Given, effort *Effort) (problems, warnings Problems) {
+	v := &view{schema: s, given: given, effort: effort}
+	problems, warnings, risks := v.look(p, asCondition)
 	for _, r := range risks {
 		switch r.level {
 		case unsaid:
@@ -106,10 +116,11 @@ func (p *Program) CheckCondition(s *Schema, given Given) (problems, warnings Pro
 // Check compares the expressions with what payloads are like, see Program.Check. Beyond that, it is a problem if one is
 // certain to fail on a payload that the schema allows, and a warning if one may fail. Where nobody says whether something
 // is there, or of what type, one warning for all of these says so.
-func (t *Template) Check(s *Schema, given Given) (problems, warnings PathProblems) {
+func (t *Template) Check(s *Schema, given Given, effort *Effort) (problems, warnings PathProblems) {
+	v := &view{schema: s, given: given, effort: effort}
 	unsaids := map[lack]*unsaidThings{lackField: {}, lackElement: {}, lackType: {}}
 	for _, p := range t.programs {
-		bad, odd, risks := p.look(s, given, p.use())
+		bad, odd, risks := v.look(p.Program, p.use())
 		for _, r := range risks {
 			switch found := p.problemAt(r.at, "%s", r); {
 			case r.level == unsaid:

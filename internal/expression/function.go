@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -27,6 +28,13 @@ func (a *analysis) function(e ast.Expr, s scope) *shape {
 		values[i] = a.value(arg, s)
 	}
 	overloads := a.overloads(name, call.IsMemberFunction(), len(values))
+	tries := len(overloads)
+	for _, v := range values {
+		tries *= bits.OnesCount16(uint16(v.kinds))
+	}
+	if !a.effort.take(tries / triesPerStep) {
+		return waived()
+	}
 	fit := fitting(overloads, values)
 	a.mismatch(e, name, args, values, fit)
 	if chosen := a.chosen(e, overloads); chosen != nil && !fit.fails && fitting(chosen, values).fails {

@@ -31,7 +31,7 @@ func FuzzCompile(f *testing.F) {
 			require.NotEmpty(t, err.Error())
 			return
 		}
-		program.CheckCondition(expression.NewSchema(json.RawMessage(outSchema)), expression.Given{})
+		program.CheckCondition(expression.NewSchema(json.RawMessage(outSchema)), expression.Given{}, &expression.Effort{})
 		first, firstErr := program.JSON(t.Context(), input(t, payload))
 		second, secondErr := program.JSON(t.Context(), input(t, payload))
 		require.Equal(t, first, second)
@@ -70,7 +70,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil || template == nil {
 			return
 		}
-		template.Check(expression.NewSchema(json.RawMessage(outSchema)), expression.Given{})
+		template.Check(expression.NewSchema(json.RawMessage(outSchema)), expression.Given{}, &expression.Effort{})
 		event, err := json.Marshal(map[string]string{"a": a, "b": b})
 		require.NoError(t, err)
 		rendered, err := template.Render(t.Context(), input(t, string(event)))

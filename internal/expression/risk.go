@@ -54,7 +54,7 @@ func (r risk) String() string {
 
 // note takes a risk, unless it is known already.
 func (a *analysis) note(r risk) {
-	if r.waived {
+	if r.waived || a.effort.spent() {
 		return
 	}
 	r.sure = true

@@ -67,10 +67,10 @@ func TestCheckTemplate(t *testing.T) {
 	t.Parallel()
 	template, err := expression.CompileTemplate(rule, json.RawMessage(`{"a": ["on {{ payload.brnach }}"], "b": "x\n{{ payload.files - payload.branch }}"}`))
 	require.NoError(t, err)
-	problems, warnings := template.Check(expression.NewSchema(json.RawMessage(outSchema)), expression.Given{})
+	problems, warnings := template.Check(expression.NewSchema(json.RawMessage(outSchema)), expression.Given{}, &expression.Effort{})
 	require.ErrorContains(t, problems, `b: line 2, column 18: - does not take (int, string)`)
 	require.ErrorContains(t, warnings, `a[0]: line 1, column 14: payload has no field in the trigger's out_schema named "brnach"`)
-	problems, warnings = template.Check(expression.NewSchema(nil), expression.Given{})
+	problems, warnings = template.Check(expression.NewSchema(nil), expression.Given{}, &expression.Effort{})
 	require.Empty(t, problems)
 	require.EqualError(t, warnings, "a[0]: line 1, column 14: nothing says that an event has payload.brnach, payload.files, payload.branch, and without it there are no parameters: list it as required in the trigger's out_schema, add a condition on it, or write a default, such as payload.?brnach.orValue(...)")
 }

@@ -26,13 +26,25 @@ func GivenBy(conditions *condition.Program, cel *Program) Given {
 
 // A scope is what is known where a part of an expression stands.
 type scope struct {
-	names map[string]*shape
-	facts map[string]*shape // of parts of the expression, by their place
+	names  map[string]*shape
+	facts  map[string]*shape  // of parts of the expression, by their place
+	memo   map[memoKey]*shape // what is known with these very facts, once it was asked for
+	effort *Effort
+}
+
+// memoKey is a value at a place, of which something is known anyway.
+type memoKey struct {
+	place string
+	value *shape
 }
 
 // knowing is the scope with a fact about the value at a place.
 func (s scope) knowing(place string, fact *shape) scope {
-	s.facts = maps.Clone(s.facts)
+	if s.effort.spent() {
+		return s
+	}
+	s.effort.take(len(s.facts) / factsPerStep)
+	s.memo, s.facts = map[memoKey]*shape{}, maps.Clone(s.facts)
 	if s.facts == nil {
 		s.facts = map[string]*shape{}
 	}
@@ -46,27 +58,27 @@ func (s scope) knowing(place string, fact *shape) scope {
 
 // either is what two scopes have in common.
 func (s scope) either(other scope) scope {
+	s.effort.take(len(s.facts) / factsPerStep)
 	both := map[string]*shape{}
 	for place, fact := range s.facts {
 		if f, ok := other.facts[place]; ok {
 			both[place] = join(fact, f)
 		}
 	}
-	s.facts = both
+	s.facts, s.memo = both, map[memoKey]*shape{}
 	return s
 }
 
 // binding is the scope in a loop, in which names are something else.
 func (s scope) binding(names map[string]*shape) scope {
-	facts := map[string]*shape{}
-	for place, fact := range s.facts {
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(names)), func(name string) bool { return mentions(place, name) }) {
-			facts[place] = fact
-		}
+	s.effort.take(len(s.facts) / factsPerStep)
+	facts := maps.Clone(s.facts)
+	for name := range names {
+		maps.DeleteFunc(facts, func(place string, _ *shape) bool { return mentions(place, name) })
 	}
 	all := maps.Clone(s.names)
 	maps.Copy(all, names)
-	return scope{all, facts}
+	return scope{all, facts, map[memoKey]*shape{}, s.effort}
 }
 
 var words = regexp.MustCompile(`[A-Za-z_@#][A-Za-z0-9_]*`)
@@ -109,23 +121,9 @@ func placeOf(root string, steps ...any) string {
 	return root
 }
 
-// known is what the scope says of a value at a place, beside what is known of it anyway.
-func (s scope) known(place string, v *shape) *shape {
-	below := place + "\x00"
-	for _, at := range slices.Sorted(maps.Keys(s.facts)) {
-		switch {
-		case at == place:
-			v = meet(v, s.facts[at])
-		case strings.HasPrefix(at, below) && !strings.Contains(at, "\x00["):
-			v = v.with(strings.Split(at[len(below):], "\x00"), s.facts[at])
-		}
-	}
-	return v
-}
-
 // start is the scope in which the expressions of a rule stand.
 func (a *analysis) start(s *Schema, given Given) scope {
-	sc := s.given(given, known(a.program.rule), a.env)
+	sc := s.given(given, known(a.program.rule), a.env, a.effort)
 	if sc.names[eventsName] != nil {
 		sc.names[eventsName] = a.program.rule.events(s, sc.known("payload", sc.names["payload"]))
 	}
@@ -133,7 +131,7 @@ func (a *analysis) start(s *Schema, given Given) scope {
 }
 
 // given is the scope of what is known of an event that a rule matches.
-func (s *Schema) given(given Given, names map[string]*shape, env *environ) scope {
+func (s *Schema) given(given Given, names map[string]*shape, env *environ, effort *Effort) scope {
 	payload := s.payload
 	if payload == nil {
 		payload = unknown()
@@ -144,12 +142,12 @@ func (s *Schema) given(given Given, names map[string]*shape, env *environ) scope
 		payload.stated = stated
 	}
 	names["payload"] = payload
-	sc := scope{names: names}
+	sc := scope{names: names, memo: map[memoKey]*shape{}, effort: effort}
 	for _, e := range given.facts {
 		sc = sc.knowing(placeOf("payload", e.Steps...), ensuredShape(e))
 	}
 	if given.cel != nil {
-		other := analysis{program: given.cel, ast: given.cel.ast, env: env}
+		other := analysis{program: given.cel, ast: given.cel.ast, env: env, effort: effort}
 		sc = other.assume(given.cel.ast.NativeRep().Expr(), true, sc)
 	}
 	return sc
@@ -166,7 +164,11 @@ func (s *Schema) Matched(given Given) *Schema {
 		}
 		names = known(given.cel.rule)
 	}
-	sc := s.given(given, names, env)
+	effort := &Effort{}
+	sc := s.given(given, names, env, effort)
+	if effort.spent() { // what the rule asks for is known in part only
+		return &Schema{payload: waived()}
+	}
 	return &Schema{payload: sc.known("payload", sc.names["payload"])}
 }
 

@@ -159,7 +159,7 @@ func join(x, y *shape) *shape {
 	switch {
 	case x == nil:
 		return y
-	case y == nil:
+	case y == nil, x == y:
 		return x
 	case x.kinds == 0:
 		return y
@@ -268,7 +268,7 @@ func (s *shape) joinItems(x, y *shape) {
 
 // meet is what is known of a value of which both is known.
 func meet(x, y *shape) *shape {
-	if x == nil || y == nil {
+	if x == nil || y == nil || x == y {
 		return join(x, y)
 	}
 	m := *x
@@ -312,30 +312,4 @@ func meet(x, y *shape) *shape {
 		m.parts = y.parts
 	}
 	return &m
-}
-
-// with returns the shape with what else is known of it, or of what keys lead to below it.
-func (s *shape) with(keys []string, fact *shape) *shape {
-	if len(keys) == 0 {
-		return meet(s, fact)
-	}
-	w, name := *s, keys[0]
-	field := s.field(name).with(keys[1:], fact)
-	w.fields = maps.Clone(s.fields)
-	if w.fields == nil {
-		w.fields = map[string]*shape{}
-	}
-	w.fields[name] = field
-	if name == partField && s.parts != nil && field.constants != nil {
-		var one *shape
-		for _, c := range field.constants {
-			if p, ok := c.(types.String); ok {
-				one = join(s.parts[string(p)], one)
-			}
-		}
-		if one != nil {
-			w.fields["payload"], w.parts = one, nil
-		}
-	}
-	return &w
 }

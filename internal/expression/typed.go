@@ -10,16 +10,16 @@ import (
 
 // checkTypes compiles the expression anew for payloads of that schema. A number of JSON is one or the other of CEL's
 // types, as it happens to be written; what is wrong is certain only if it is wrong with both.
-func (p *Program) checkTypes(s *Schema) Problems {
+func (v *view) checkTypes(p *Program) Problems {
 	env, err := p.rule.environment()
 	if err != nil {
 		return nil
 	}
-	whole := env.compileFor(p.text, s, cel.IntType)
+	whole := v.compileFor(env, p.text, cel.IntType)
 	if len(whole) == 0 {
 		return nil
 	}
-	broken := env.compileFor(p.text, s, cel.DoubleType)
+	broken := v.compileFor(env, p.text, cel.DoubleType)
 	return slices.DeleteFunc(whole, func(w Problem) bool {
 		return fine.MatchString(w.Message) || !slices.ContainsFunc(broken, func(b Problem) bool { return b.Line == w.Line && b.Column == w.Column })
 	})
@@ -29,14 +29,19 @@ func (p *Program) checkTypes(s *Schema) Problems {
 // which is needless and no mistake, and values of two types of which one is the result, or which one list has.
 var fine = regexp.MustCompile(`^[!=]= does not take \((.*, null|null, .*)\)|, which are of different types: write dyn`)
 
-func (e *environ) compileFor(text string, s *Schema, number *cel.Type) Problems {
-	var options []cel.EnvOption
-	declare(s.payload, "payload", number, &options)
-	if len(options) == 0 {
-		return nil
+func (v *view) compileFor(e *environ, text string, number *cel.Type) Problems {
+	env, made := v.typed[number]
+	if !made {
+		var options []cel.EnvOption
+		if declare(v.schema.payload, "payload", number, &options); len(options) > 0 {
+			env, _ = e.cel.Extend(options...)
+		}
+		if v.typed == nil {
+			v.typed = map[*cel.Type]*cel.Env{}
+		}
+		v.typed[number] = env
 	}
-	env, err := e.cel.Extend(options...)
-	if err != nil {
+	if env == nil {
 		return nil
 	}
 	_, issues := env.Compile(text)

@@ -50,12 +50,17 @@ func (i *Invalid) Unwrap() []error {
 // schema could do, or one could for which parameters cannot be rendered though the rule matches it. A warning is probably a
 // slip. Both are nil if there is nothing to say.
 func (c *Compiled) Check(s *expression.Schema) (wrong, warnings *Invalid) {
+	return c.CheckWithin(s, &expression.Effort{})
+}
+
+// CheckWithin is Check, and counts what it takes.
+func (c *Compiled) CheckWithin(s *expression.Schema, effort *expression.Effort) (wrong, warnings *Invalid) {
 	wrong, warnings = &Invalid{}, &Invalid{}
 	if c.cel != nil {
-		wrong.CEL, warnings.CEL = c.cel.CheckCondition(s, expression.GivenBy(c.conditions, nil))
+		wrong.CEL, warnings.CEL = c.cel.CheckCondition(s, expression.GivenBy(c.conditions, nil), effort)
 	}
 	if c.params != nil {
-		wrong.Params, warnings.Params = c.params.Check(s, expression.GivenBy(c.conditions, c.cel))
+		wrong.Params, warnings.Params = c.params.Check(s, expression.GivenBy(c.conditions, c.cel), effort)
 	}
 	if wrong.empty() {
 		wrong = nil
