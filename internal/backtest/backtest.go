@@ -1,6 +1,6 @@
 // Package backtest says what a rule would have matched of the events that are there, and what another version of it
-// does not, or does besides. It reads events page by page and keeps counts and samples, however many they are. What throttles would hold back it simulates,
-// by the decisions that the matcher makes.
+// does not, or does besides. It reads events page by page and keeps counts and samples, however many they are. What
+// throttles would hold back, and what correlations would order, it simulates by the decisions that the matcher makes.
 package backtest
 
 import (
@@ -13,7 +13,6 @@ import (
 
 	"github.com/attune-automation/sensors/internal/rule"
 	"github.com/attune-automation/sensors/internal/sensor"
-	"github.com/attune-automation/sensors/internal/throttle"
 )
 
 const (
@@ -33,8 +32,11 @@ type Source interface {
 type Config struct {
 	Source    Source
 	Selection sensor.Replay // of events, see store.SelectEvents
-	Rule      *sensor.Rule  // its conditions and times count; whether it is enabled or a shadow does not
+	Rule      *sensor.Rule  // its trigger, conditions and times count; whether it is enabled or a shadow does not
+	Parts     []sensor.Rule // the further parts of a correlation
 	Other     *sensor.Rule  // what it is compared with; nil: nothing
+	Others    []sensor.Rule // its further parts
+	Until     time.Time     // when a group that waits for something to be absent is over at the latest; zero: now
 	// Progress hears now and then how many events are read and match; nil: nobody does.
 	Progress func(events, matches int64)
 }
@@ -43,7 +45,7 @@ type Config struct {
 type Report struct {
 	Events  int64 `json:"events"`
 	Matches int64 `json:"matches"`
-	// Enforcements is how many there would be of the matches; nil: one of each, no throttle holds any back.
+	// Enforcements is how many there would be of the matches; nil: one of each, no throttle or correlation holds any back.
 	Enforcements *int64 `json:"enforcements,omitempty"`
 	// Busiest is the hour, in UTC, in which most of the matches happened, and BusiestMatches how many.
 	Busiest        *time.Time `json:"busiest_hour,omitempty"`
@@ -69,7 +71,7 @@ type Compared struct {
 	More    int64 `json:"more"`    // events that only the rule matches
 	Fewer   int64 `json:"fewer"`   // events that only the other one matches
 	Errors  int64 `json:"errors"`  // events that the other one's expression has no result for
-	// Enforcements is how many the other one would have; nil: neither has a throttle.
+	// Enforcements is how many the other one would have; nil: neither has a throttle or a correlation.
 	Enforcements *int64   `json:"enforcements,omitempty"`
 	Added        []Sample `json:"added"`   // the latest of More
 	Dropped      []Sample `json:"dropped"` // the latest of Fewer
@@ -116,52 +118,32 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 
 // test is the state of one run.
 type test struct {
-	rule, other *rule.Compiled // other is nil if nothing is compared
+	rule, other *subject // other is nil if nothing is compared
 	reader      *rule.Reader
-	hours       map[int64]int64         // matches by the hour since 1970 in which they happened
-	orders      [2]*throttle.Simulation // of the rule and of the other one; nil: no throttle holds back anything
+	hours       map[int64]int64 // matches by the hour since 1970 in which they happened
+	orders      bool            // are counted
+	until       time.Time
 	report      Report
 }
 
 func newTest(cfg Config) (*test, error) {
-	compiled, err := rule.Compile(cfg.Rule)
-	if err != nil {
+	t := &test{hours: map[int64]int64{}, until: cfg.Until, report: Report{Sample: []Sample{}}}
+	var err error
+	if t.rule, err = newSubject(cfg.Rule, cfg.Parts); err != nil {
 		return nil, err
 	}
-	t := &test{rule: compiled, hours: map[int64]int64{}, report: Report{Sample: []Sample{}}}
-	all := []*rule.Compiled{compiled}
+	all := t.rule.parts
+	t.orders = t.rule.groups()
 	if cfg.Other != nil {
-		if t.other, err = rule.Compile(cfg.Other); err != nil {
+		if t.other, err = newSubject(cfg.Other, cfg.Others); err != nil {
 			return nil, fmt.Errorf("version %d does not compile: %w", cfg.Other.Version, err)
 		}
-		all = append(all, t.other)
+		all = slices.Concat(all, t.other.parts)
+		t.orders = t.orders || t.other.groups()
 		t.report.Compared = &Compared{Version: cfg.Other.Version, Added: []Sample{}, Dropped: []Sample{}}
 	}
 	t.reader = rule.NewReader(rule.NeedsOf(all))
-	t.simulate(all)
 	return t, nil
-}
-
-// simulate has enforcements counted if any of the rules has a throttle.
-func (t *test) simulate(rules []*rule.Compiled) {
-	if !slices.ContainsFunc(rules, func(r *rule.Compiled) bool { return r.Throttle() != nil }) {
-		return
-	}
-	for i, r := range rules {
-		t.orders[i] = throttle.NewSimulation(r.Throttle())
-	}
-}
-
-// order counts a match in.
-func (t *test) order(i int, r *rule.Compiled, doc *rule.Document, e *sensor.Event) {
-	if t.orders[i] == nil {
-		return
-	}
-	key := ""
-	if g := r.Grouping(doc); g != nil {
-		key = g.Key
-	}
-	t.orders[i].Add(key, throttle.Match{Event: e.ID, At: e.Created})
 }
 
 func (t *test) event(ctx context.Context, e *sensor.Event) error {
@@ -170,7 +152,7 @@ func (t *test) event(ctx context.Context, e *sensor.Event) error {
 		return err
 	}
 	t.report.Events++
-	matched, failure, err := t.rule.Evaluate(ctx, doc)
+	matched, failure, err := t.rule.evaluate(ctx, doc, e)
 	if err != nil {
 		return err
 	}
@@ -182,20 +164,16 @@ func (t *test) event(ctx context.Context, e *sensor.Event) error {
 		t.report.Matches++
 		t.hours[e.At().Unix()/3600]++
 		keep(&t.report.Sample, e)
-		t.order(0, t.rule, doc, e)
 	}
 	if t.other == nil {
 		return nil
 	}
-	was, failure, err := t.other.Evaluate(ctx, doc)
+	was, failure, err := t.other.evaluate(ctx, doc, e)
 	if err != nil {
 		return err
 	}
 	if failure != nil {
 		t.report.Compared.Errors++
-	}
-	if was {
-		t.order(1, t.other, doc, e)
 	}
 	switch c := t.report.Compared; {
 	case matched && was:
@@ -227,13 +205,15 @@ func (t *test) finish() Report {
 		at := time.Unix(busiest*3600, 0).UTC()
 		t.report.Busiest = &at
 	}
-	if t.orders[0] != nil {
-		n := t.orders[0].Orders()
-		t.report.Enforcements = &n
+	if !t.orders {
+		return t.report
 	}
-	if t.orders[1] != nil {
-		n := t.orders[1].Orders()
-		t.report.Compared.Enforcements = &n
+	if t.until.IsZero() {
+		t.until = time.Now()
+	}
+	t.report.Enforcements = t.rule.orders(t.until)
+	if t.other != nil {
+		t.report.Compared.Enforcements = t.other.orders(t.until)
 	}
 	return t.report
 }

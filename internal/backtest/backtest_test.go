@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/attune-automation/sensors/internal/backtest"
+	"github.com/attune-automation/sensors/internal/correlation"
 	"github.com/attune-automation/sensors/internal/sensor"
 )
 
@@ -116,4 +117,47 @@ func TestRunSaysWhatHasNoResult(t *testing.T) {
 	require.Equal(t, backtest.Error{EventID: 3, At: begin.Add(3 * time.Minute), Reason: report.LastError.Reason}, *report.LastError)
 	require.Contains(t, report.LastError.Reason, "division by zero")
 	require.EqualValues(t, 3, report.Compared.Errors)
+}
+
+// Of a correlation, what its groups would have ordered is counted: those that wait for something to be absent when their time
+// was over.
+func TestRunSimulatesCorrelations(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		absent bool
+		want   int64
+	}{{false, 2}, {true, 1}} {
+		d := &correlation.Definition{Rule: "t.pair", Within: 3 * time.Minute, Ordered: true, Parts: []correlation.Part{
+			{Name: correlation.First, Trigger: "t.even"}, {Name: "odd", Trigger: "t.odd", Absent: c.absent},
+		}}
+		part := func(i int, numbers string) sensor.Rule {
+			encoded, err := d.Encode(i)
+			require.NoError(t, err)
+			return sensor.Rule{Ref: d.Ref(i), TriggerRef: d.Parts[i].Trigger, Correlation: encoded,
+				Conditions: fmt.Appendf(nil, `[{"field": "n", "operator": "in", "value": %s}]`, numbers)}
+		}
+		first, second := part(0, "[2, 10, 20, 30]"), part(1, "[3, 10, 11, 25]")
+		report, err := backtest.Run(t.Context(), backtest.Config{
+			Source: parity(40), Rule: &first, Parts: []sensor.Rule{second}, Until: begin.Add(32 * time.Minute), Other: plain("t.odd"),
+		})
+		require.NoError(t, err)
+		require.EqualValues(t, 4+3, report.Matches) // 10 is no event of t.odd
+		require.Equal(t, c.want, *report.Enforcements)
+		require.EqualValues(t, 20, *report.Compared.Enforcements)
+	}
+}
+
+func plain(trigger string) *sensor.Rule {
+	return &sensor.Rule{TriggerRef: trigger, Conditions: json.RawMessage(`[]`)}
+}
+
+// parity are numbers of two triggers.
+type parity int
+
+func (p parity) ReplayEvents(ctx context.Context, selection sensor.Replay, after int64, limit int) ([]sensor.Event, error) {
+	events, err := numbers(p).ReplayEvents(ctx, selection, after, limit)
+	for i := range events {
+		events[i].TriggerRef = []string{"t.even", "t.odd"}[events[i].ID%2]
+	}
+	return events, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/sensors/internal/backtest"
+	"github.com/attune-automation/sensors/internal/correlation"
 	"github.com/attune-automation/sensors/internal/pack"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/internal/store"
@@ -28,12 +30,14 @@ type backtestFlags struct {
 // backtested is a backtest as people and programs see it.
 type backtested struct {
 	RuleRef        string     `json:"rule_ref"`
-	TriggerRef     string     `json:"trigger_ref"`
+	TriggerRefs    []string   `json:"trigger_refs"`
 	Since          time.Time  `json:"since"`
 	Until          *time.Time `json:"until,omitempty"`
 	MatchesPerHour float64    `json:"matches_per_hour"`
 	backtest.Report
 }
+
+func (b *backtested) triggers() string { return strings.Join(b.TriggerRefs, ", ") }
 
 func newRuleBacktest(s *session) *cobra.Command {
 	var f backtestFlags
@@ -42,7 +46,7 @@ func newRuleBacktest(s *session) *cobra.Command {
 		Short: "Say what a rule would have matched of the events that are there",
 		Long: `Say what a rule would have matched of the events that are there: how many, how many an hour, and which. The rule is that
 of a file, as in a pack, or one that is stored, as it is or in one of its versions. Its conditions and its times count;
-whether it is enabled or a shadow does not. If it has a throttle, also how many enforcements there would be. Nothing is
+whether it is enabled or a shadow does not. If it has a throttle or is a correlation, also how many enforcements there would be. Nothing is
 written.
 
 With --compare, say what is different from the version in force: what it matches more, and what fewer.`,
@@ -67,34 +71,37 @@ func (s *session) backtest(ctx context.Context, subject string, f backtestFlags)
 	if err != nil {
 		return err
 	}
-	r, err := subjectRule(ctx, db, subject)
+	rules, err := subjectRules(ctx, db, subject)
 	if err != nil {
 		return err
 	}
-	if len(r.Correlation) > 0 {
-		return fmt.Errorf("rule %s is a correlation, which a backtest of single events says nothing about: test its parts as rules of "+
-			"their own, or apply it as a shadow", r.Ref)
-	}
-	cfg := backtest.Config{Source: db, Rule: &r}
+	cfg := backtest.Config{Source: db, Rule: &rules[0], Parts: rules[1:], Until: f.until.time}
+	result := backtested{RuleRef: rules[0].Ref, TriggerRefs: triggersOf(rules), Since: f.since.time}
 	if f.compare {
-		other, err := db.Rule(ctx, r.Ref)
+		others, err := inForce(ctx, db, rules[0].Ref)
 		if err != nil {
-			return fmt.Errorf("--compare: %w", unknownRule(r.Ref, err))
+			return fmt.Errorf("--compare: %w", unknownRule(rules[0].Ref, err))
 		}
-		cfg.Other = &other
+		cfg.Other, cfg.Others = &others[0], others[1:]
+		result.TriggerRefs = triggersOf(slices.Concat(rules, others))
 	}
-	result := backtested{RuleRef: r.Ref, TriggerRef: r.TriggerRef, Since: f.since.time}
-	selection := sensor.Replay{Since: &f.since.time}
-	if f.trigger != "" {
-		result.TriggerRef = f.trigger
+	switch {
+	case f.trigger != "" && len(result.TriggerRefs) > 1:
+		return fmt.Errorf("--trigger %s: the rule looks at events of %s, which are not all the same: leave the flag out", f.trigger, result.triggers())
+	case f.trigger != "":
+		result.TriggerRefs = []string{f.trigger}
+		cfg.Rule.TriggerRef = f.trigger
+		if cfg.Other != nil {
+			cfg.Other.TriggerRef = f.trigger
+		}
 	}
+	selection := sensor.Replay{Since: &f.since.time, TriggerRefs: result.TriggerRefs}
 	if !f.until.time.IsZero() {
 		selection.Until, result.Until = &f.until.time, &f.until.time
 	}
-	selection.TriggerRefs = []string{result.TriggerRef}
 	cfg.Selection, err = db.SelectEvents(ctx, selection)
 	if errors.Is(err, sensor.ErrNotFound) {
-		return no{fmt.Sprintf("there is no event of %s since %s", result.TriggerRef, moment(f.since.time))}
+		return no{fmt.Sprintf("there is no event of %s since %s", result.triggers(), moment(f.since.time))}
 	}
 	if err != nil {
 		return err
@@ -111,37 +118,87 @@ func (s *session) backtest(ctx context.Context, subject string, f backtestFlags)
 	return s.showBacktest(result)
 }
 
-// subjectRule returns the rule of a file, or a stored one, in the version that is named or the one in force.
-func subjectRule(ctx context.Context, db *store.Store, subject string) (sensor.Rule, error) {
+// subjectRules returns the rule of a file, or a stored one, in the version that is named or the one in force; if it is a
+// correlation, its further parts follow.
+func subjectRules(ctx context.Context, db *store.Store, subject string) ([]sensor.Rule, error) {
 	text, err := os.ReadFile(subject)
 	if err == nil {
 		known, err := db.Triggers(ctx)
 		if err != nil {
-			return sensor.Rule{}, err
+			return nil, err
 		}
 		return pack.LoadRule(subject, text, known)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return sensor.Rule{}, err
+		return nil, err
 	}
 	ref, number, versioned := strings.Cut(subject, "@")
 	if !versioned {
-		r, err := db.Rule(ctx, ref)
+		rules, err := inForce(ctx, db, ref)
 		if errors.Is(err, sensor.ErrNotFound) {
-			return r, fmt.Errorf("%s is neither a file nor a rule: `starter rules` lists these", subject)
+			return nil, fmt.Errorf("%s is neither a file nor a rule: `starter rules` lists these", subject)
 		}
-		return r, err
+		return rules, err
 	}
+	versions, err := db.RuleVersions(ctx, sensor.WholeOf(ref))
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range versions {
+		if strconv.FormatInt(v.Version, 10) == number {
+			return withParts(v.Rule, func(part string) (sensor.Rule, error) { return partAt(ctx, db, part, v.Until) })
+		}
+	}
+	return nil, fmt.Errorf("there is no version %s of rule %s: `starter rule versions %[2]s` lists them", number, ref)
+}
+
+// inForce returns a rule that is stored, and the further parts of a correlation.
+func inForce(ctx context.Context, db *store.Store, ref string) ([]sensor.Rule, error) {
+	r, err := db.Rule(ctx, sensor.WholeOf(ref))
+	if err != nil {
+		return nil, err
+	}
+	return withParts(r, func(part string) (sensor.Rule, error) { return db.Rule(ctx, part) })
+}
+
+// withParts finds the further parts of a correlation.
+func withParts(whole sensor.Rule, find func(ref string) (sensor.Rule, error)) ([]sensor.Rule, error) {
+	rules := []sensor.Rule{whole}
+	d, _, err := correlation.Parse(whole.Correlation)
+	if d == nil || err != nil {
+		return rules, err
+	}
+	for _, ref := range d.Refs()[1:] {
+		r, err := find(ref)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
+}
+
+// partAt returns what a part of a correlation was when a version of its rule ended; nil: that is in force.
+func partAt(ctx context.Context, db *store.Store, ref string, until *time.Time) (sensor.Rule, error) {
 	versions, err := db.RuleVersions(ctx, ref)
 	if err != nil {
 		return sensor.Rule{}, err
 	}
-	for _, v := range versions {
-		if strconv.FormatInt(v.Version, 10) == number {
+	for _, v := range versions { // the latest is the first
+		if until == nil || v.Since.Before(*until) {
 			return v.Rule, nil
 		}
 	}
-	return sensor.Rule{}, fmt.Errorf("there is no version %s of rule %s: `starter rule versions %[2]s` lists them", number, ref)
+	return sensor.Rule{}, fmt.Errorf("rule %s: %w", ref, sensor.ErrNotFound)
+}
+
+func triggersOf(rules []sensor.Rule) (refs []string) {
+	for _, r := range rules {
+		if !slices.Contains(refs, r.TriggerRef) {
+			refs = append(refs, r.TriggerRef)
+		}
+	}
+	return refs
 }
 
 func (s *session) showBacktest(b backtested) error {
@@ -154,9 +211,9 @@ func (s *session) showBacktest(b backtested) error {
 		return s.format.encode(s.env.Stdout, b)
 	}
 	s.say("%s would have matched %d of %s of %s since %s: %s an hour", b.RuleRef, b.Matches,
-		count(int(b.Events), "event", "events"), b.TriggerRef, moment(b.Since), rate(b.MatchesPerHour))
+		count(int(b.Events), "event", "events"), b.triggers(), moment(b.Since), rate(b.MatchesPerHour))
 	if b.Enforcements != nil {
-		s.say("its throttle would have made that %s", count(int(*b.Enforcements), "enforcement", "enforcements"))
+		s.say("by its throttle or correlation, that would have made %s", count(int(*b.Enforcements), "enforcement", "enforcements"))
 	}
 	if b.Busiest != nil {
 		s.say("most in the hour from %s: %d", moment(*b.Busiest), b.BusiestMatches)
@@ -171,7 +228,7 @@ func (s *session) showBacktest(b backtested) error {
 			s.say("its expression has no result for %s", count(int(b.Compared.Errors), "event", "events"))
 		}
 		if b.Compared.Enforcements != nil {
-			s.say("its throttle would have made %s", count(int(*b.Compared.Enforcements), "enforcement", "enforcements"))
+			s.say("by its throttle or correlation, that one would have made %s", count(int(*b.Compared.Enforcements), "enforcement", "enforcements"))
 		}
 		return s.showSamples(sampled("more", b.Compared.Added), sampled("fewer", b.Compared.Dropped))
 	}

@@ -3,8 +3,8 @@ package pack
 import "github.com/attune-automation/sensors/internal/sensor"
 
 // LoadRule reads and checks the definition of one rule, which need not be in a pack's folder, against the triggers that
-// are known. If it is no good, the error is Problems.
-func LoadRule(name string, text []byte, known []sensor.Trigger) (sensor.Rule, error) {
+// are known. If it is a correlation, its further parts follow it. If it is no good, the error is Problems.
+func LoadRule(name string, text []byte, known []sensor.Trigger) ([]sensor.Rule, error) {
 	l := &loader{documents: map[string][]*document{}, triggers: map[string]*trigger{}}
 	for _, k := range known {
 		t := &trigger{}
@@ -20,7 +20,7 @@ func LoadRule(name string, text []byte, known []sensor.Trigger) (sensor.Rule, er
 	}
 	if len(l.problems) > 0 {
 		l.problems.sort()
-		return sensor.Rule{}, l.problems
+		return nil, l.problems
 	}
-	return l.pack.Rules[0], nil
+	return l.pack.Rules, nil
 }
