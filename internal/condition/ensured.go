@@ -6,9 +6,10 @@ import (
 	"strconv"
 )
 
-// Ensured is what is known of a field of the payload in every event that a program matches.
+// Ensured is what is known of a field in every event that a program matches.
 type Ensured struct {
-	Steps []any    // that lead to it from the payload: keys are texts, indexes numbers
+	Root  Root     // that its path begins at
+	Steps []any    // that lead to it from there: keys are texts, indexes numbers
 	There bool     // it is there; else the rest holds if it is
 	Types []string // it is of one of these types of JSON: null, boolean, number, string, list, object
 
@@ -17,7 +18,7 @@ type Ensured struct {
 	Fewest, Many int // characters of a text, elements of a list, members of an object; Many -1: any number
 }
 
-// Ensured returns what is known of the payload in every event that the program matches. There may be more.
+// Ensured returns what is known of every event that the program matches. There may be more.
 func (p *Program) Ensured() []Ensured { return ensured(p.rule, true) }
 
 // ensured returns what is known if the condition holds, or if it does not.
@@ -56,7 +57,7 @@ func both(a, b []Ensured) []Ensured {
 	var found []Ensured
 	for _, e := range a {
 		for _, other := range b {
-			if slices.Equal(e.Steps, other.Steps) {
+			if e.Root == other.Root && slices.Equal(e.Steps, other.Steps) {
 				found = append(found, e.or(other))
 			}
 		}
@@ -162,10 +163,19 @@ func (c *clause) number() (float64, bool) {
 
 // ensured returns what is known if the path leads to a value, of which this is known: that, and what the path passes through.
 func (p path) ensured(last Ensured) []Ensured {
-	if p.root != Payload {
+	if p.root == item {
 		return nil
 	}
 	var all []Ensured
+	if p.root != Payload && last.There { // payloads are objects anyway
+		whole := last
+		if len(p.segments) > 0 {
+			whole = anyValue(setOf(kindObject))
+		}
+		whole.Root = p.root
+		all = append(all, whole)
+	}
+	roots := len(all)
 	var steps []any
 	for i, segment := range p.segments {
 		if i > 0 { // what it is a part of
@@ -177,8 +187,9 @@ func (p path) ensured(last Ensured) []Ensured {
 			case segment.index >= 0: // .0 may be a key
 				whole = anyValue(setOf(kindList, kindObject))
 			}
-			whole.Steps = all[i-1].Steps
-			all[i-1] = whole
+			before := &all[roots+i-1]
+			whole.Root, whole.Steps = p.root, before.Steps
+			*before = whole
 		}
 		switch {
 		case segment.kind == segmentIndex:
@@ -189,7 +200,7 @@ func (p path) ensured(last Ensured) []Ensured {
 			return all
 		}
 		e := last
-		e.Steps = slices.Clone(steps)
+		e.Root, e.Steps = p.root, slices.Clone(steps)
 		all = append(all, e)
 	}
 	return all

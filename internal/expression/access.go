@@ -158,7 +158,11 @@ func literalInt(e ast.Expr) (int, bool) {
 // absent notes that a field may not be there.
 func (a *analysis) absent(e, operand ast.Expr, of *shape, name string) {
 	text := write(a.ast, e)
-	_, listed := of.fields[name]
+	f, listed := of.fields[name]
+	if f != nil && f.source != FromSensor {
+		a.sourceless(e, f.source)
+		return
+	}
 	level := unsaid
 	switch {
 	case of.stated && of.closed && !listed && !of.vague && of.kinds == isMap:

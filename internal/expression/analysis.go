@@ -77,6 +77,12 @@ func (a *analysis) selected(e ast.Expr, s scope) *shape {
 
 // field is an access to the field of a value.
 func (a *analysis) field(e, operand ast.Expr, of *shape, name string, s scope) *shape {
+	if of.source != FromSensor && of.kinds&isNull != 0 {
+		if a.sourceless(e, of.source); of.kinds == isNull {
+			return waived() // the rest follows from that
+		}
+		return of.field(name)
+	}
 	a.needs(e, operand, of, isMap|isOptional, "."+name)
 	if of.kinds&isOptional != 0 && of.kinds&isMap == 0 {
 		return a.optionalField(e, operand, of, name)
@@ -99,6 +105,9 @@ func (a *analysis) optionalField(e, operand ast.Expr, of *shape, name string) *s
 	object := of
 	if of.kinds&isMap == 0 {
 		if of.items == nil {
+			if of.kinds == isNull { // which has no fields
+				o.items = anything(0)
+			}
 			return o
 		}
 		object = of.items
@@ -109,6 +118,9 @@ func (a *analysis) optionalField(e, operand ast.Expr, of *shape, name string) *s
 	}
 	o.items, o.stated = object.field(name), of.stated && object.stated && object.required != nil
 	o.waived = of.waived
+	if object.kinds == 0 {
+		o.items = object
+	}
 	if object.kinds != isMap || !object.required[name] && !o.items.there {
 		o.fewest = 0
 	}

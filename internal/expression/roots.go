@@ -122,7 +122,9 @@ func filteredPart(c ast.ComprehensionExpr) string {
 
 // WithParts returns the schema of the event that a correlation's enforcement is of, with those of the events of each part.
 func (s *Schema) WithParts(parts map[string]*Schema) *Schema {
-	return &Schema{payload: s.payload, parts: maps.Clone(parts)}
+	with := *s
+	with.parts = maps.Clone(parts)
+	return &with
 }
 
 // Either returns what is known of payloads that are of any of the schemas.

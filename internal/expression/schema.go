@@ -19,6 +19,7 @@ import (
 type Schema struct {
 	payload *shape
 	parts   map[string]*Schema // of the events of a correlation, by part; nil: not known
+	source  Source             // of the events
 }
 
 // NewSchema takes from a JSON Schema of payloads what it says plainly: types, properties, items. What it says in other

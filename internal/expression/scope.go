@@ -142,9 +142,10 @@ func (s *Schema) given(given Given, names map[string]*shape, env *environ, effor
 		payload.stated = stated
 	}
 	names["payload"] = payload
+	s.source.limit(names)
 	sc := scope{names: names, memo: map[memoKey]*shape{}, effort: effort}
 	for _, e := range given.facts {
-		sc = sc.knowing(placeOf("payload", e.Steps...), ensuredShape(e))
+		sc = sc.knowing(placeOf(e.Root.String(), e.Steps...), ensuredShape(e))
 	}
 	if given.cel != nil {
 		other := analysis{program: given.cel, ast: given.cel.ast, env: env, effort: effort}
@@ -169,7 +170,7 @@ func (s *Schema) Matched(given Given) *Schema {
 	if effort.spent() { // what the rule asks for is known in part only
 		return &Schema{payload: waived()}
 	}
-	return &Schema{payload: sc.known("payload", sc.names["payload"])}
+	return &Schema{payload: sc.known("payload", sc.names["payload"]), source: s.source}
 }
 
 var ensuredKinds = map[string]kinds{"null": isNull, "boolean": isBool, "number": isInt | isDouble, "string": isString, "list": isList, "object": isMap}

@@ -36,6 +36,7 @@ type shape struct {
 	below           string            // the place of a list that has more elements than this number says
 	keyOf           string            // the place of an object that has this key
 	parts           map[string]*shape // of an event of a correlation, by part
+	source          Source            // of an event, where that is why it may not have this
 }
 
 const unbounded = math.MaxInt

@@ -36,7 +36,7 @@ func (l *loader) checkOrder(s section, whole sensor.Rule, d *correlation.Definit
 		s.invalid(onlyParams(err), s.doc.report)
 		return
 	}
-	wrong, odd := compiled.Check(payload.WithParts(schemas))
+	wrong, odd := compiled.Check(payload.WithParts(schemas).From(l.lastSource(d)))
 	if wrong != nil && len(wrong.Params) > 0 {
 		s.invalid(onlyParams(wrong), s.doc.report)
 		return

@@ -86,7 +86,7 @@ func (l *loader) checkRule(s section, r sensor.Rule) {
 	if t == nil {
 		return
 	}
-	wrong, odd := compiled.Check(cmp.Or(t.out, expression.NewSchema(nil)))
+	wrong, odd := compiled.Check(cmp.Or(t.out, expression.NewSchema(nil)).From(l.source(r.TriggerRef)))
 	if odd != nil {
 		s.invalid(odd, l.warnAbout(s))
 	}
