@@ -86,8 +86,8 @@ func (s *session) backtest(ctx context.Context, subject string, f backtestFlags)
 		result.TriggerRefs = triggersOf(slices.Concat(rules, others))
 	}
 	switch {
-	case f.trigger != "" && len(result.TriggerRefs) > 1:
-		return fmt.Errorf("--trigger %s: the rule looks at events of %s, which are not all the same: leave the flag out", f.trigger, result.triggers())
+	case f.trigger != "" && len(cfg.Parts)+len(cfg.Others) > 0:
+		return fmt.Errorf("--trigger %s: a correlation looks at events of the triggers of all its parts, %s: leave the flag out", f.trigger, result.triggers())
 	case f.trigger != "":
 		result.TriggerRefs = []string{f.trigger}
 		cfg.Rule.TriggerRef = f.trigger

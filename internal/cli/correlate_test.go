@@ -75,6 +75,7 @@ func TestCorrelatedRules(t *testing.T) {
 			b.ok("rule", "backtest", subject, "--since", "1h"))
 	}
 	require.Contains(t, b.ok("rule", "backtest", file, "--since", "1h", "--compare"), "0 more, 0 fewer, 4 the same\nby its throttle or correlation, that one would have made 1 enforcement\n")
+	require.Contains(t, b.fails(2, "rule", "backtest", file, "--since", "1h", "--trigger", "shop.quiet"), "--trigger shop.quiet: a correlation looks at events of the triggers of all its parts, shop.order: leave")
 	require.Contains(t, b.fails(2, "replay", "--since", "1h", "--rules", "shop.pair"), "rule shop.pair is part of a correlation")
 
 	require.NoError(t, os.WriteFile(file, []byte("ref: shop.pair\ntrigger: shop.order\naction: {ref: core.echo}\n"), 0o600))

@@ -92,13 +92,13 @@ func (s *session) replay(ctx context.Context, f replayFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := o.fleet.StartReplay(ctx, order); err != nil {
+		return fmt.Errorf("replay %d is ordered, and `starter replay --attach %[1]d` begins it: %w", order.ID, err)
+	}
 	if f.attach == 0 && len(f.rules) == 0 {
 		if err := o.sayLeftOut(ctx, f); err != nil {
 			return err
 		}
-	}
-	if err := o.fleet.StartReplay(ctx, order); err != nil {
-		return fmt.Errorf("replay %d is ordered, and `starter replay --attach %[1]d` begins it: %w", order.ID, err)
 	}
 	if f.detach {
 		s.say("replay %d of %s: `starter replay --attach %[1]d` shows it", order.ID, count(int(order.Events), "event", "events"))

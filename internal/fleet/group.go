@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
-
 	"github.com/attune-automation/sensors/activities"
 	"github.com/attune-automation/sensors/internal/sensor"
 	"github.com/attune-automation/sensors/workflows"
@@ -15,14 +12,8 @@ import (
 
 // OpenGroups makes sure that the groups that a batch opened are started. It does not wait for that.
 func (f *Fleet) OpenGroups(ctx context.Context, batchID int64) error {
-	_, err := f.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       workflows.OpenGroupsID(batchID),
-		TaskQueue:                f.queue,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		StaticSummary:            fmt.Sprintf("starts the groups that batch %d opened", batchID),
-	}, workflows.OpenGroups, activities.OpenOrder{BatchID: batchID})
-	if err != nil {
+	options := f.once(workflows.OpenGroupsID(batchID), fmt.Sprintf("starts the groups that batch %d opened", batchID))
+	if _, err := f.client.ExecuteWorkflow(ctx, options, workflows.OpenGroups, activities.OpenOrder{BatchID: batchID}); err != nil {
 		return fmt.Errorf("starting the groups of batch %d: %w", batchID, err)
 	}
 	return nil
@@ -31,14 +22,8 @@ func (f *Fleet) OpenGroups(ctx context.Context, batchID int64) error {
 // StartGroup makes sure that a group of matches is closed when its time has come, or at once if there is nothing more to wait
 // for. It does not wait for that. Its workflow sleeps until then, unless it is told that there is nothing more to wait for.
 func (f *Fleet) StartGroup(ctx context.Context, group sensor.GroupHead) error {
-	options := client.StartWorkflowOptions{
-		ID:                       workflows.GroupID(group.ID),
-		TaskQueue:                f.queue,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		StaticSummary:            fmt.Sprintf("closes group %d of %s: %s", group.ID, group.Rule, group.What),
-		Memo:                     map[string]any{"rule": group.Rule, "due": group.Due.UTC().Format(time.RFC3339Nano)},
-	}
+	options := f.once(workflows.GroupID(group.ID), fmt.Sprintf("closes group %d of %s: %s", group.ID, group.Rule, group.What))
+	options.Memo = map[string]any{"rule": group.Rule, "due": group.Due.UTC().Format(time.RFC3339Nano)}
 	var err error
 	if group.Over {
 		options.StaticDetails = workflows.GroupDetails(group, time.Time{})

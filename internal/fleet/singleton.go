@@ -14,16 +14,21 @@ import (
 	"github.com/attune-automation/sensors/workflows"
 )
 
-// EnsureManager makes sure that the manager runs.
-func (f *Fleet) EnsureManager(ctx context.Context) error {
-	_, err := f.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       workflows.ManagerID,
+// once are the options of a workflow of which at most one runs: to start it again while it does changes nothing.
+func (f *Fleet) once(id, summary string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                       id,
 		TaskQueue:                f.queue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		StaticSummary:            "keeps the enabled sensors running",
-	}, workflows.SensorManager)
-	if err != nil {
+		StaticSummary:            summary,
+	}
+}
+
+// EnsureManager makes sure that the manager runs.
+func (f *Fleet) EnsureManager(ctx context.Context) error {
+	options := f.once(workflows.ManagerID, "keeps the enabled sensors running")
+	if _, err := f.client.ExecuteWorkflow(ctx, options, workflows.SensorManager); err != nil {
 		return fmt.Errorf("starting the sensor manager: %w", err)
 	}
 	return nil
@@ -58,13 +63,8 @@ func (f *Fleet) Emit(ctx context.Context, batchID int64) (workflows.EmitResult, 
 }
 
 func (f *Fleet) emit(ctx context.Context, batchID int64) (client.WorkflowRun, error) {
-	return f.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       workflows.EmitID(batchID),
-		TaskQueue:                f.queue,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		StaticSummary:            fmt.Sprintf("emits the system event of batch %d", batchID),
-	}, workflows.EmitEvent, workflows.EmitInput{BatchID: batchID})
+	options := f.once(workflows.EmitID(batchID), fmt.Sprintf("emits the system event of batch %d", batchID))
+	return f.client.ExecuteWorkflow(ctx, options, workflows.EmitEvent, workflows.EmitInput{BatchID: batchID})
 }
 
 var attributes = map[string]enumspb.IndexedValueType{

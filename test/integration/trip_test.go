@@ -42,15 +42,7 @@ func TestSlowRuleIsTripped(t *testing.T) {
 		c.Rules = config.Rules{MaxEvaluation: 2 * time.Millisecond, MaxOverruns: 3, OverrunWindow: time.Hour}
 	})
 	list := make([]int, 150)
-	emit := func() (event int64, enforcements int) {
-		payload, err := json.Marshal(map[string]any{"list": list})
-		require.NoError(t, err)
-		id, err := s.Store.StoreSystemEvent(t.Context(), sensor.SystemEvent{TriggerRef: "t.list", Payload: payload})
-		require.NoError(t, err)
-		result, err := s.Fleet.Emit(t.Context(), id)
-		require.NoError(t, err)
-		return result.EventID, result.Enforcements
-	}
+	emit := func() (event int64, enforcements int) { return emitted(t, s, map[string]any{"list": list}) }
 
 	var last int64
 	for i, want := range []int{2, 2, 1, 1} {
@@ -74,6 +66,18 @@ func TestSlowRuleIsTripped(t *testing.T) {
 	_, n := emit()
 	require.Equal(t, 2, n)
 	s.Sound(messages)
+}
+
+// emitted emits an event of t.list, and returns it and how many enforcements it has.
+func emitted(t *testing.T, s *stack.Stack, payload any) (event int64, enforcements int) {
+	t.Helper()
+	text, err := json.Marshal(payload)
+	require.NoError(t, err)
+	id, err := s.Store.StoreSystemEvent(t.Context(), sensor.SystemEvent{TriggerRef: "t.list", Payload: text})
+	require.NoError(t, err)
+	result, err := s.Fleet.Emit(t.Context(), id)
+	require.NoError(t, err)
+	return result.EventID, result.Enforcements
 }
 
 // costlyPack is a pack with a rule that costs too much on long lists, and one that needs a field.
@@ -104,15 +108,7 @@ func TestErrorsOfEvaluationAreCounted(t *testing.T) {
 	s.StartWorker(func(c *config.Config) {
 		c.Rules = config.Rules{MaxEvaluation: time.Minute, MaxOverruns: 5, OverrunWindow: time.Hour}
 	})
-	emit := func(payload any) (event int64, enforcements int) {
-		text, err := json.Marshal(payload)
-		require.NoError(t, err)
-		id, err := s.Store.StoreSystemEvent(t.Context(), sensor.SystemEvent{TriggerRef: "t.list", Payload: text})
-		require.NoError(t, err)
-		result, err := s.Fleet.Emit(t.Context(), id)
-		require.NoError(t, err)
-		return result.EventID, result.Enforcements
-	}
+	emit := func(payload any) (event int64, enforcements int) { return emitted(t, s, payload) }
 	errors := func() [2]int64 {
 		activity, err := s.Store.RuleActivity(t.Context(), store.RuleFilter{PackRef: "t"}, time.Now().Add(-time.Hour))
 		require.NoError(t, err)
