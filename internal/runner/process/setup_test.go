@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -131,22 +130,6 @@ func (b *bundle) pack(t testing.TB, entrypoint string, files map[string]string) 
 		},
 		Timeout: 2 * time.Minute,
 	}
-}
-
-// folder returns the files of a folder, for pack.
-func folder(t testing.TB, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	root := os.DirFS(dir)
-	require.NoError(t, fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(root, path)
-		files[path] = string(content)
-		return err
-	}))
-	return files
 }
 
 func archive(t testing.TB, headers []tar.Header, contents []string) []byte {
